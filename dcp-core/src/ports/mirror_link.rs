@@ -1,0 +1,173 @@
+//! Replication of logs from one region to another.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Failure};
+use crate::ids::{LinkId, RegionId};
+use crate::log::LogId;
+use crate::operation::Operation;
+use crate::position::{Cut, PrefixDigest};
+
+/// State of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum LinkState {
+    /// Copies.
+    Active,
+    /// Copies nothing.
+    Paused,
+    /// Copies up to a cut and no further, while the source is staged closed.
+    ReadOnlyStaging,
+    /// Stopped by itself: divergence or another incarnation. Only an operator's decision ends it.
+    Failed,
+}
+
+/// What a link shall do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LinkDesire {
+    /// The state; never `Failed`.
+    pub state: LinkState,
+    /// With `ReadOnlyStaging`: the ends of the source's logs at which to stop.
+    pub until: Option<Cut>,
+}
+
+impl LinkDesire {
+    /// Copy.
+    #[must_use]
+    pub fn active() -> Self {
+        Self { state: LinkState::Active, until: None }
+    }
+
+    /// Copy nothing.
+    #[must_use]
+    pub fn paused() -> Self {
+        Self { state: LinkState::Paused, until: None }
+    }
+
+    /// Copy exactly up to these ends.
+    #[must_use]
+    pub fn staging(until: Cut) -> Self {
+        Self { state: LinkState::ReadOnlyStaging, until: Some(until) }
+    }
+}
+
+/// How far one log was copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::exhaustive_structs)]
+pub struct LogProgress {
+    /// The mirror's prefix.
+    pub applied: PrefixDigest,
+    /// The source's count as last named by it (heartbeat or read); at least `applied.count`.
+    pub source_count: u64,
+}
+
+impl LogProgress {
+    /// Records known at the source and not here.
+    #[must_use]
+    pub fn lag_records(&self) -> u64 {
+        self.source_count.saturating_sub(self.applied.count)
+    }
+}
+
+/// What a link says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LinkStatus {
+    /// Present state.
+    pub state: LinkState,
+    /// With `ReadOnlyStaging`: whether every named end was reached.
+    pub reached: bool,
+    /// Per log.
+    pub logs: BTreeMap<LogId, LogProgress>,
+    /// Since when, on the local monotonic clock, no new heartbeat has been applied; none before
+    /// the first.
+    pub heartbeat_age: Option<Duration>,
+    /// Whether the source answered the last call.
+    pub connected: bool,
+    /// Why it is `Failed`, with both digests.
+    pub failure: Option<String>,
+}
+
+impl LinkStatus {
+    /// A status without logs.
+    #[must_use]
+    pub fn new(state: LinkState) -> Self {
+        Self { state, reached: false, logs: BTreeMap::new(), heartbeat_age: None, connected: false, failure: None }
+    }
+
+    /// Records known at the source and not here, over all logs.
+    #[must_use]
+    pub fn lag_records(&self) -> u64 {
+        self.logs.values().map(LogProgress::lag_records).sum()
+    }
+}
+
+/// Copies the logs of one origin into this region's store. Runs here and pulls from there.
+///
+/// # Contract
+/// - **L1** The mirror is a prefix of the source at every moment: same records, same order, same
+///   bytes, none missing, none twice.
+/// - **L2** After a crash, or an unknown outcome of a copy, it goes on where the mirror stands:
+///   nothing is copied twice, nothing is skipped.
+/// - **L3** Paused, it copies nothing, also after a restart; active again, it goes on.
+/// - **L4** `ReadOnlyStaging` copies exactly up to the named ends, says when they are reached, and
+///   copies nothing beyond.
+/// - **L5** A source of another incarnation, shorter than the mirror, or with another prefix stops
+///   the log: `Failed`, with both digests, nothing overwritten.
+/// - **L6** Two workers of one link never both copy: the later fences the earlier.
+/// - **L7** Lag in seconds rises while nothing arrives, from the local arrival of the newest
+///   heartbeat, whatever the source's clock says.
+/// - **L8** A desire set by a lower term than one already seen is refused with `Fenced`.
+/// - **L9** It copies only logs whose origin is its source region, so that loops cannot form.
+#[async_trait]
+pub trait MirrorLink: fmt::Debug + Send + Sync + 'static {
+    /// Its name.
+    fn id(&self) -> &LinkId;
+
+    /// The region it copies from.
+    fn source(&self) -> &RegionId;
+
+    /// What it does and how far it is.
+    ///
+    /// # Errors
+    /// `Retry` if its state cannot be read now.
+    async fn status(&self) -> Result<LinkStatus, Error>;
+
+    /// Sets what it shall do, durably; `status` shows when it took.
+    ///
+    /// # Errors
+    /// `NotApplied(Fenced)` below a term already seen; `InDoubt`: read the status.
+    async fn set_desire(&self, operation: &Operation, desire: LinkDesire) -> Result<(), Failure>;
+
+    /// Comparison with the source, where the link has it.
+    fn parity(&self) -> Option<&dyn ParityCheck> {
+        None
+    }
+}
+
+/// Both prefixes of one log at a common count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::exhaustive_structs)]
+pub struct ParityReport {
+    /// Logs that agree at the cut, with the prefix.
+    pub equal: BTreeMap<LogId, PrefixDigest>,
+    /// Logs that do not: the source's prefix and ours, where each has one.
+    pub divergent: BTreeMap<LogId, (Option<PrefixDigest>, Option<PrefixDigest>)>,
+}
+
+/// Compares source and mirror at a common cut, by count and ordered digest.
+#[async_trait]
+pub trait ParityCheck: fmt::Debug + Send + Sync {
+    /// Compares the logs of the cut at the cut's counts.
+    ///
+    /// # Errors
+    /// `Retry` if the source cannot be reached.
+    async fn compare(&self, cut: &Cut) -> Result<ParityReport, Error>;
+}
