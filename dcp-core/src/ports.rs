@@ -18,8 +18,8 @@ pub mod witness;
 
 pub use appends::{AppendRequest, Appends};
 pub use event_store::{
-    AppendAck, Appended, CopyBatch, Cursor, EventReader, EventSource, EventStore, EventWriter, OwnerBatch, ReadFrom,
-    Sighting, StoreIdentity, WriterRole,
+    AppendAck, Appended, CopyBatch, Cursor, EventReader, EventSource, EventSourceExt, EventStore, EventWriter,
+    OwnerBatch, ReadFrom, Sighting, StoreIdentity, WriterRole,
 };
 pub use failpoints::{Failpoints, NoFailpoints};
 pub use health_probe::{Health, HealthProbe};

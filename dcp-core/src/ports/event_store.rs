@@ -231,11 +231,12 @@ pub trait EventSource: fmt::Debug + Send + Sync + 'static {
     /// `Retry`, `Corrupt` or `Stopped`, as their kinds say.
     async fn identity(&self) -> Result<StoreIdentity, Error>;
 
-    /// Where a log ends. A log that nobody has written yet is empty, not missing.
+    /// Where these logs end, as of one moment. A log that nobody has written yet is empty, not
+    /// missing.
     ///
     /// # Errors
     /// As [`EventSource::identity`].
-    async fn end(&self, log: &LogId) -> Result<LogEnd, Error>;
+    async fn ends(&self, logs: &[LogId]) -> Result<Cut, Error>;
 
     /// Logs of which something is held, in order; the companions among them.
     ///
@@ -273,6 +274,23 @@ pub trait EventSource: fmt::Debug + Send + Sync + 'static {
     /// `Corrupt` if the position is of another incarnation or past the end (E13).
     async fn open_reader(&self, log: &LogId, from: ReadFrom) -> Result<Box<dyn EventReader>, Error>;
 }
+
+/// Convenience over any [`EventSource`].
+#[async_trait]
+pub trait EventSourceExt: EventSource {
+    /// Where one log ends.
+    ///
+    /// # Errors
+    /// As [`EventSource::identity`].
+    async fn end(&self, log: &LogId) -> Result<LogEnd, Error> {
+        let ends = self.ends(std::slice::from_ref(log)).await?;
+        ends.get(log)
+            .copied()
+            .ok_or_else(|| Error::corrupt("missing-end", format!("{log}: the store did not answer its end")))
+    }
+}
+
+impl<T: EventSource + ?Sized> EventSourceExt for T {}
 
 /// A reading session on one log.
 #[async_trait]
