@@ -6,6 +6,7 @@
 pub mod appends;
 pub mod event_store;
 pub mod failpoints;
+pub mod handover;
 pub mod health_probe;
 pub mod leader_election;
 pub mod mirror_link;
@@ -24,8 +25,9 @@ pub use event_store::{
 pub use failpoints::{Failpoints, NoFailpoints};
 pub use health_probe::{Health, HealthProbe};
 pub use leader_election::LeaderElection;
-pub use mirror_link::{LinkDesire, LinkState, LinkStatus, LogProgress, MirrorLink, ParityCheck, ParityReport};
-pub use ownership_lease::OwnershipLease;
+pub use mirror_link::{Exposure, LinkDesire, LinkState, LinkStatus, LogProgress, MirrorLink, ParityCheck, ParityReport};
+pub use handover::Handover;
+pub use ownership_lease::{LeaseHoldings, OwnershipLease};
 pub use replay_control::{ReplayControl, ReplayStatus};
 pub use resource_guard::{Permit, PermitLedger, ResourceGuard, Sealable};
 pub use state_store::{Condition, Entry, Key, Revision, StateStore, Transaction, Write};

@@ -1,1 +1,17 @@
-//! (being written)
+//! The three plans: `blackout`, `rejoin`, `switchover`, and the actions that their steps name.
+//!
+//! Plans start from observed state (owner per slice, link per log), never from "home owns".
+
+mod catalog;
+mod exposure;
+mod links;
+mod opening;
+mod ownership;
+mod parts;
+mod plans;
+mod returning;
+mod sealing;
+
+pub use catalog::RecoveryCatalog;
+pub use parts::{Peer, PeerLeases, RecoveryParts};
+pub use plans::{blackout, rejoin, switchover};

@@ -109,6 +109,17 @@ impl LinkStatus {
     }
 }
 
+/// What may be missing of one log at a takeover.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[allow(clippy::exhaustive_structs)]
+pub struct Exposure {
+    /// A bound: age, on the local monotonic clock, of the newest heartbeat that counts as applied
+    /// for the log. None if there never was one.
+    pub declared_seconds: Option<f64>,
+    /// An estimate: records the source was last known to have, and that are not here.
+    pub declared_records: u64,
+}
+
 /// Copies the logs of one origin into this region's store. Runs here and pulls from there.
 ///
 /// # Contract
@@ -139,6 +150,12 @@ pub trait MirrorLink: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// `Retry` if its state cannot be read now.
     async fn status(&self) -> Result<LinkStatus, Error>;
+
+    /// What would be declared as the recovery point if the source were lost now, per log.
+    ///
+    /// # Errors
+    /// `Retry` if its state cannot be read now.
+    async fn exposure(&self) -> Result<BTreeMap<LogId, Exposure>, Error>;
 
     /// Sets what it shall do, durably; `status` shows when it took.
     ///

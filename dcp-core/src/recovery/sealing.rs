@@ -1,0 +1,55 @@
+//! Sealing this region's own guards under a new ownership, before anything is opened.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::ownership::claimed_grants;
+use super::parts::RecoveryParts;
+use crate::error::{Error, Failure};
+use crate::ports::step_action::{Facts, Readiness, StepAction, StepContext, Taken};
+
+/// Seals the guards of the slices that this run took.
+#[derive(Debug)]
+pub(super) struct SealOwn {
+    parts: Arc<RecoveryParts>,
+}
+
+impl SealOwn {
+    pub(super) fn new(parts: Arc<RecoveryParts>) -> Self {
+        Self { parts }
+    }
+}
+
+#[async_trait]
+impl StepAction for SealOwn {
+    async fn ready(&self, context: &StepContext) -> Result<Readiness, Error> {
+        claimed_grants(&self.parts, context).await?;
+        Ok(Readiness::Ready)
+    }
+
+    async fn act(&self, context: &StepContext) -> Result<(), Failure> {
+        let grants = claimed_grants(&self.parts, context).await.map_err(Failure::NotApplied)?;
+        for (slice, grant) in &grants {
+            let token = self.parts.token(grant).map_err(Failure::NotApplied)?;
+            let guard = self.parts.appends.guard(slice).map_err(Failure::NotApplied)?;
+            guard.seal(&token).await?;
+        }
+        Ok(())
+    }
+
+    async fn took(&self, context: &StepContext) -> Result<Taken, Error> {
+        let mut sealed = Vec::new();
+        for (slice, grant) in claimed_grants(&self.parts, context).await? {
+            let fence = self.parts.appends.guard(&slice)?.fence().await?;
+            match fence.highest() {
+                Some(rank) if rank.epoch == grant.epoch && rank.issuer == grant.owner => sealed.push(slice),
+                Some(rank) if rank.epoch > grant.epoch => {
+                    return Err(Error::fenced("stale", format!("{slice}: its guard was sealed at {rank}")));
+                }
+                _ => return Ok(Taken::No),
+            }
+        }
+        Ok(Taken::Yes(Facts::new().with("sealed", &sealed)?))
+    }
+}
