@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use crate::clock::Clock;
-use crate::error::{Error, Failure};
+use crate::error::{Error, ErrorKind, Failure};
 use crate::ids::{RegionId, SliceRef};
 use crate::log::LogId;
 use crate::ownership::WriteGrant;
@@ -26,6 +26,9 @@ pub struct GuardedAppends {
     failpoints: Arc<dyn Failpoints>,
     guards: BTreeMap<SliceRef, Arc<dyn ResourceGuard>>,
     slices: Mutex<BTreeMap<SliceRef, Slice>>,
+    // Held while a slice is being opened: of two writers opened at once, the one that is kept must
+    // be the later, which has fenced the other.
+    opening: tokio::sync::Mutex<()>,
 }
 
 /// What is known of one slice, and the writer while it is open here.
@@ -52,7 +55,7 @@ impl GuardedAppends {
         if let Some(missing) = treaty.slices().into_iter().find(|slice| !guards.contains_key(slice)) {
             return Err(Error::invalid("missing-guard", format!("{missing}: no guard was handed in")));
         }
-        Ok(Self { region, treaty, store, clock, failpoints, guards, slices: Mutex::default() })
+        Ok(Self { region, treaty, store, clock, failpoints, guards, slices: Mutex::default(), opening: tokio::sync::Mutex::new(()) })
     }
 
     fn slices(&self) -> MutexGuard<'_, BTreeMap<SliceRef, Slice>> {
@@ -96,6 +99,7 @@ impl GuardedAppends {
             let message = format!("{}: owned by {}, not by {}", grant.slice, grant.owner, self.region);
             return Err(Failure::NotApplied(Error::refused("not-owner", message)));
         }
+        let _opening = self.opening.lock().await;
         if self.open_grant(&grant.slice).is_some_and(|open| open.epoch == grant.epoch) {
             return Ok(());
         }
@@ -119,7 +123,16 @@ impl GuardedAppends {
         }
     }
 
-    fn admit(&self, request: &AppendRequest) -> Result<(LogId, Arc<dyn EventWriter>, Permit), Error> {
+    // A writer that was fenced serves nobody; the plane opens the slice again if it is still ours.
+    fn forget(&self, slice: &SliceRef, fenced: &Arc<dyn EventWriter>) {
+        if let Some(slice) = self.slices().get_mut(slice)
+            && slice.open.as_ref().is_some_and(|(_, writer)| Arc::ptr_eq(writer, fenced))
+        {
+            slice.open = None;
+        }
+    }
+
+    fn admit(&self, request: &AppendRequest) -> Result<(SliceRef, LogId, Arc<dyn EventWriter>, Permit), Error> {
         let terms = self.treaty.scope(&request.scope)?;
         let slice = SliceRef::new(request.scope.clone(), terms.slice_of(request.partition)?.clone());
         let state = self.slices().get(&slice).cloned().unwrap_or_default();
@@ -139,7 +152,8 @@ impl GuardedAppends {
             return Err(Error::fenced("other-epoch", message));
         }
         let permit = self.guard(&slice)?.admit(presented.as_ref().unwrap_or(&grant), self.clock.now())?;
-        Ok((LogId::new(request.scope.clone(), self.region.clone(), request.partition), writer, permit))
+        let log = LogId::new(request.scope.clone(), self.region.clone(), request.partition);
+        Ok((slice, log, writer, permit))
     }
 
     fn presented(&self, request: &AppendRequest, slice: &SliceRef) -> Result<Option<WriteGrant>, Error> {
@@ -168,13 +182,16 @@ impl Appends for GuardedAppends {
     }
 
     async fn append(&self, request: AppendRequest) -> Result<Appended, Failure> {
-        let (log, writer, permit) = self.admit(&request).map_err(Failure::NotApplied)?;
+        let (slice, log, writer, permit) = self.admit(&request).map_err(Failure::NotApplied)?;
         let place = log.to_string();
         self.failpoints.pass(points::APPEND_CHECKED, &place).await;
         let appended = match writer.append(OwnerBatch::new(log, request.events)).await {
             Ok(appended) => appended,
             Err(Failure::NotApplied(error)) => {
                 permit.not_applied();
+                if error.kind() == ErrorKind::Fenced {
+                    self.forget(&slice, &writer);
+                }
                 return Err(Failure::NotApplied(error));
             }
             // The permit is dropped unsettled: it blocks a seal until the store has shown that

@@ -23,10 +23,12 @@ pub use event_store::{
     OwnerBatch, ReadFrom, Sighting, StoreIdentity, WriterRole,
 };
 pub use failpoints::{Failpoints, NoFailpoints};
+pub use handover::Handover;
 pub use health_probe::{Health, HealthProbe};
 pub use leader_election::LeaderElection;
-pub use mirror_link::{Exposure, LinkDesire, LinkState, LinkStatus, LogProgress, MirrorLink, ParityCheck, ParityReport};
-pub use handover::Handover;
+pub use mirror_link::{
+    Exposure, LinkDesire, LinkState, LinkStatus, LogProgress, MirrorLink, ParityCheck, ParityReport,
+};
 pub use ownership_lease::{LeaseHoldings, OwnershipLease};
 pub use replay_control::{ReplayControl, ReplayStatus};
 pub use resource_guard::{Permit, PermitLedger, ResourceGuard, Sealable};

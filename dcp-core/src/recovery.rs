@@ -9,6 +9,7 @@ mod opening;
 mod ownership;
 mod parts;
 mod plans;
+mod releasing;
 mod returning;
 mod sealing;
 

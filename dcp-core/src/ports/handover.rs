@@ -4,7 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::error::Failure;
+use crate::error::{Error, Failure};
 use crate::ids::{RegionId, SliceRef};
 use crate::operation::{OperationKey, SealReceipt};
 
@@ -20,4 +20,10 @@ pub trait Handover: fmt::Debug + Send + Sync + 'static {
     /// `NotApplied(Fenced)` if this region does not own the slice; `NotApplied(Refused)` if `to`
     /// may not own it; `InDoubt` if the seal did not answer: ask again.
     async fn release(&self, slice: &SliceRef, to: &RegionId, key: &OperationKey) -> Result<SealReceipt, Failure>;
+
+    /// The receipt of a slice that was released under its present epoch; none if it was not.
+    ///
+    /// # Errors
+    /// `Retry` if it cannot be read now.
+    async fn released(&self, slice: &SliceRef) -> Result<Option<SealReceipt>, Error>;
 }

@@ -128,7 +128,8 @@ impl StepAction for AwaitEnds {
                 None => return Ok(Taken::NotYet(format!("{log}: not mirrored up to {} yet", sealed.prefix.count))),
                 Some(prefix) if prefix == sealed.prefix => {}
                 Some(prefix) => {
-                    let message = format!("{log}: sealed with digest {}, mirrored {}", sealed.prefix.digest, prefix.digest);
+                    let message =
+                        format!("{log}: sealed with digest {}, mirrored {}", sealed.prefix.digest, prefix.digest);
                     return Err(Error::corrupt("diverged", message));
                 }
             }

@@ -8,10 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::parts::RecoveryParts;
 use crate::error::{Error, Failure};
-use crate::ids::{RegionId, SliceRef};
+use crate::ids::{RegionId, SliceRef, StepId};
 use crate::lease::ChallengeState;
 use crate::ownership::{Claim, Epoch, Evidence, Ownership, WriteGrant};
-use crate::ports::event_store::EventSource;
 use crate::ports::step_action::{Facts, Readiness, StepAction, StepContext, Taken};
 use crate::position::Cut;
 use crate::treaty::TakeoverRule;
@@ -65,9 +64,11 @@ impl TakeRunOut {
 
     fn wanted(&self, head: &WriteGrant) -> bool {
         head.owner == self.lost
-            && self.parts.treaty.scope(&head.slice.scope).is_ok_and(|terms| {
-                terms.may_own(&self.parts.region) && terms.takeover() == TakeoverRule::Leased
-            })
+            && self
+                .parts
+                .treaty
+                .scope(&head.slice.scope)
+                .is_ok_and(|terms| terms.may_own(&self.parts.region) && terms.takeover() == TakeoverRule::Leased)
     }
 
     fn still_renewing(&self) -> bool {
@@ -84,7 +85,10 @@ impl TakeRunOut {
         let ChallengeState::RunOut { revision, sequence, waited, .. } =
             self.parts.peer_leases.state(&self.lost, self.parts.clock.now())
         else {
-            return Err(Error::retry("lease-running", format!("the ownership lease of {} is not known to have run out", self.lost)));
+            return Err(Error::retry(
+                "lease-running",
+                format!("the ownership lease of {} is not known to have run out", self.lost),
+            ));
         };
         let mut records = Vec::new();
         for head in self.parts.heads().await?.iter().filter(|head| self.wanted(head)) {
@@ -219,11 +223,31 @@ pub(super) async fn claimed_grants(
                 grants.insert(one.slice, head);
             }
             other => {
-                let now = other.map_or_else(|| "nobody".to_owned(), |head| format!("{} under epoch {}", head.owner, head.epoch));
+                let now = other
+                    .map_or_else(|| "nobody".to_owned(), |head| format!("{} under epoch {}", head.owner, head.epoch));
                 let message = format!("{}: taken under epoch {}, now owned by {now}", one.slice, one.epoch);
                 return Err(Error::fenced("ownership-lost", message));
             }
         }
     }
     Ok(grants)
+}
+
+/// After a crash, seals the guards of what a run has taken again, at the present token, before
+/// anything is probed or acted on. A slice that was lost meanwhile is left alone: the step that
+/// needs it refuses.
+pub(super) async fn reseal(parts: &RecoveryParts, done: &BTreeMap<StepId, Facts>) -> Result<(), Failure> {
+    let Some(facts) = done.iter().find_map(|(step, facts)| (step.as_str() == "take-ownership").then_some(facts)) else {
+        return Ok(());
+    };
+    let claimed: Vec<Claimed> = facts.get(CLAIMED).map_err(Failure::NotApplied)?;
+    for one in claimed {
+        let head = parts.witness.ownership(&one.slice).await.map_err(Failure::NotApplied)?;
+        if let Some(grant) = head.filter(|head| head.owner == parts.region && head.epoch == one.epoch) {
+            let token = parts.token(&grant).map_err(Failure::NotApplied)?;
+            let guard = parts.appends.guard(&one.slice).map_err(Failure::NotApplied)?;
+            guard.seal(&token).await?;
+        }
+    }
+    Ok(())
 }

@@ -139,7 +139,9 @@ impl RecoveryParts {
         let mut heads = Vec::new();
         for slice in self.treaty.slices() {
             let head = self.witness.ownership(&slice).await?;
-            heads.push(head.ok_or_else(|| Error::refused("no-genesis", format!("{slice}: no ownership at the witness; run init")))?);
+            heads.push(head.ok_or_else(|| {
+                Error::refused("no-genesis", format!("{slice}: no ownership at the witness; run init"))
+            })?);
         }
         Ok(heads)
     }

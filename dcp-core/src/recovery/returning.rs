@@ -10,7 +10,6 @@ use crate::error::{Error, Failure};
 use crate::ids::RegionId;
 use crate::log::LogId;
 use crate::ownership::WriteGrant;
-use crate::ports::event_store::EventSource;
 use crate::ports::step_action::{Facts, Readiness, StepAction, StepContext, Taken};
 use crate::position::{Cut, PrefixDigest};
 
@@ -49,7 +48,10 @@ impl StepAction for SealReturned {
         for grant in self.grants().await.map_err(Failure::NotApplied)? {
             let token = self.parts.token(&grant).map_err(Failure::NotApplied)?;
             let guard = peer.guards.get(&grant.slice).ok_or_else(|| {
-                Failure::NotApplied(Error::invalid("unknown-guard", format!("{}: no guard at {}", grant.slice, self.returned)))
+                Failure::NotApplied(Error::invalid(
+                    "unknown-guard",
+                    format!("{}: no guard at {}", grant.slice, self.returned),
+                ))
             })?;
             guard.seal(&token).await?;
         }
@@ -123,7 +125,9 @@ impl StepAction for Classify {
         if let Some((log, class)) = classes.iter().find(|(_, class)| **class != "intact") {
             return Err(Error::refused(
                 "not-intact",
-                format!("{log}: {class}; the returned region does not hold what was mirrored from it: keep both sides and reseed"),
+                format!(
+                    "{log}: {class}; the returned region does not hold what was mirrored from it: keep both sides and reseed"
+                ),
             ));
         }
         Ok(Taken::Yes(Facts::new().with("classes", &classes)?.with("unreplicated", &tail)?))
@@ -245,10 +249,10 @@ impl StepAction for Parity {
         for log in &logs {
             let count_of = |cut: &Cut| cut.get(log).map_or(0, |end| end.prefix.count);
             let common = count_of(&here).min(count_of(&there));
-            let (ours, theirs) =
-                (self.parts.store.prefix(log, common).await?, peer.source.prefix(log, common).await?);
+            let (ours, theirs) = (self.parts.store.prefix(log, common).await?, peer.source.prefix(log, common).await?);
             if ours != theirs || ours.is_none() {
-                let message = format!("{log}: at {common} records ours is {ours:?}, that of {} is {theirs:?}", self.returned);
+                let message =
+                    format!("{log}: at {common} records ours is {ours:?}, that of {} is {theirs:?}", self.returned);
                 return Err(Error::corrupt("diverged", message));
             }
             records += common;

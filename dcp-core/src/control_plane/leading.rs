@@ -1,0 +1,138 @@
+//! The leader's loop: campaign, take the journal, drive plans one at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::handle::{Ordered, PlaneStatus};
+use super::peer_watch::PeerWatch;
+use super::releases::Releases;
+use super::work::Work;
+use crate::clock::Entropy;
+use crate::error::{Error, ErrorKind, Failure};
+use crate::fence::{FenceRank, Term};
+use crate::operation::{Leadership, Mandate, SealReceipt};
+use crate::ownership::Epoch;
+use crate::ports::failpoints::Failpoints;
+use crate::ports::leader_election::LeaderElection;
+use crate::ports::state_store::StateStore;
+use crate::position::Cut;
+use crate::recovery::RecoveryParts;
+use crate::runbook::{Driver, DriverParts, Journal};
+use crate::tasks::TaskGroup;
+
+/// Waiting time after a failed campaign or a failed step.
+const BACK_OFF: Duration = Duration::from_millis(250);
+
+#[derive(Debug)]
+pub(super) struct Leading {
+    pub(super) parts: Arc<RecoveryParts>,
+    pub(super) state: Arc<dyn StateStore>,
+    pub(super) election: Arc<dyn LeaderElection>,
+    pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) failpoints: Arc<dyn Failpoints>,
+    pub(super) peer_watch: Arc<PeerWatch>,
+    pub(super) releases: Arc<Releases>,
+    pub(super) queue: mpsc::Receiver<Ordered>,
+    pub(super) publish: watch::Sender<PlaneStatus>,
+}
+
+impl Leading {
+    pub(super) async fn run(mut self, stop: CancellationToken) -> Result<(), Error> {
+        while !stop.is_cancelled() {
+            if let Err(error) = self.one_term(&stop).await {
+                if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Invalid) {
+                    return Err(error);
+                }
+                tracing::warn!(%error, "leadership ended");
+            }
+            self.parts.mandate.set(None);
+            self.publish.send_modify(|status| status.term = None);
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = self.parts.clock.sleep(BACK_OFF) => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn one_term(&mut self, stop: &CancellationToken) -> Result<(), Error> {
+        let leadership = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(()),
+            won = self.election.campaign() => won.map_err(lost)?,
+        };
+        let term = leadership.term().clone();
+        let driver = self.take_journal(&term).await?;
+        self.parts.mandate.set(Some(mandate(&self.parts, &leadership)?));
+        self.publish.send_modify(|status| status.term = Some(term.clone()));
+        tracing::info!(region = %term.issuer, revision = term.revision, "leads its region");
+
+        let mut renewing = TaskGroup::new(stop);
+        let ended = renewing.stop_token();
+        let (election, clock) = (Arc::clone(&self.election), Arc::clone(&self.parts.clock));
+        let (pause, token) = (self.parts.treaty.lease().renewal_interval(), ended.clone());
+        renewing.spawn("leader's lease", async move {
+            while !token.is_cancelled() {
+                election.renew(&leadership).await.or_else(unless_fenced)?;
+                tokio::select! {
+                    biased;
+                    () = token.cancelled() => {}
+                    () = clock.sleep(pause) => {}
+                }
+            }
+            Ok(())
+        });
+        let mut work = Work {
+            parts: &self.parts,
+            watch: &self.peer_watch,
+            entropy: &*self.entropy,
+            publish: &self.publish,
+            driver: &driver,
+        };
+        let worked = work.run(&mut self.queue, &ended).await;
+        let renewed = renewing.stop().await;
+        worked.and(renewed)
+    }
+
+    async fn take_journal(&self, term: &Term) -> Result<Driver, Error> {
+        let journal = Journal::open(Arc::clone(&self.state), Arc::clone(&self.parts.clock)).await?;
+        let parts = DriverParts {
+            clock: Arc::clone(&self.parts.clock),
+            entropy: Arc::clone(&self.entropy),
+            failpoints: Arc::clone(&self.failpoints),
+            signer: Arc::clone(&self.parts.signer),
+        };
+        Driver::take(Arc::new(journal), term.clone(), parts).await.map_err(lost)
+    }
+}
+
+pub(super) fn lost(failure: Failure) -> Error {
+    match failure {
+        Failure::NotApplied(error) => error,
+        Failure::InDoubt(doubt) => Error::retry("in-doubt", doubt.to_string()),
+    }
+}
+
+// A renewal that was not answered is sent again; only the word that another leads ends the term.
+fn unless_fenced(failure: Failure) -> Result<(), Error> {
+    match failure {
+        Failure::NotApplied(error) if error.kind() == ErrorKind::Fenced => Err(error),
+        _ => Ok(()),
+    }
+}
+
+// Taking the journal's driver lease is the seal on what the plane steers in its own region: links
+// and projections take orders only under a term that drives the journal.
+fn mandate(parts: &RecoveryParts, leadership: &Leadership) -> Result<Mandate, Error> {
+    let term = leadership.term();
+    let receipt = SealReceipt {
+        resource: RecoveryParts::plane_resource(&parts.region)?,
+        rank: FenceRank { epoch: Epoch::NONE, issuer: term.issuer.clone(), revision: term.revision },
+        ends: Cut::new(),
+    };
+    Ok(Mandate::new(leadership.clone()).with_receipt(receipt))
+}

@@ -1,0 +1,96 @@
+//! Watches the ownership leases of the peers at the witness, on this machine's own clock.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{Clock, Moment};
+use crate::error::Error;
+use crate::ids::RegionId;
+use crate::lease::{Challenge, ChallengeState, LeaseTerms};
+use crate::ports::witness::Witness;
+use crate::recovery::PeerLeases;
+
+/// What this process has seen of its peers' leases.
+#[derive(Debug)]
+pub struct PeerWatch {
+    witness: Arc<dyn Witness>,
+    clock: Arc<dyn Clock>,
+    terms: LeaseTerms,
+    seen: Mutex<BTreeMap<RegionId, Seen>>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    challenge: Challenge,
+    sequence: Option<u64>,
+}
+
+impl PeerWatch {
+    /// Watches these regions.
+    pub fn new(
+        witness: Arc<dyn Witness>,
+        clock: Arc<dyn Clock>,
+        terms: LeaseTerms,
+        peers: impl IntoIterator<Item = RegionId>,
+    ) -> Self {
+        let seen = peers.into_iter().map(|peer| (peer, Seen::default())).collect();
+        Self { witness, clock, terms, seen: Mutex::new(seen) }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, BTreeMap<RegionId, Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The regions that are watched.
+    #[must_use]
+    pub fn peers(&self) -> Vec<RegionId> {
+        self.seen().keys().cloned().collect()
+    }
+
+    /// Reads every peer's lease once. A witness that does not answer changes nothing: what was
+    /// seen ages on.
+    pub async fn look(&self) {
+        for peer in self.peers() {
+            match self.witness.lease(&peer).await {
+                Ok(Some(reading)) => {
+                    let received = self.clock.now();
+                    if let Some(seen) = self.seen().get_mut(&peer) {
+                        seen.challenge.observe(reading.revision, reading.sequence, received);
+                        seen.sequence = Some(reading.sequence);
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => tracing::debug!(%peer, %error, "the witness did not answer"),
+            }
+        }
+    }
+
+    /// Looks eight times per time to live, until stopped.
+    ///
+    /// # Errors
+    /// None; it ends when stopped.
+    pub async fn run(&self, stop: CancellationToken) -> Result<(), Error> {
+        let pause = self.terms.ttl() / 8;
+        while !stop.is_cancelled() {
+            self.look().await;
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = self.clock.sleep(pause) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl PeerLeases for PeerWatch {
+    fn state(&self, region: &RegionId, now: Moment) -> ChallengeState {
+        self.seen().get(region).map_or(ChallengeState::Unseen, |seen| seen.challenge.state(&self.terms, now))
+    }
+
+    fn sequence(&self, region: &RegionId) -> Option<u64> {
+        self.seen().get(region).and_then(|seen| seen.sequence)
+    }
+}
