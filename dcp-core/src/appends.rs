@@ -55,7 +55,16 @@ impl GuardedAppends {
         if let Some(missing) = treaty.slices().into_iter().find(|slice| !guards.contains_key(slice)) {
             return Err(Error::invalid("missing-guard", format!("{missing}: no guard was handed in")));
         }
-        Ok(Self { region, treaty, store, clock, failpoints, guards, slices: Mutex::default(), opening: tokio::sync::Mutex::new(()) })
+        Ok(Self {
+            region,
+            treaty,
+            store,
+            clock,
+            failpoints,
+            guards,
+            slices: Mutex::default(),
+            opening: tokio::sync::Mutex::new(()),
+        })
     }
 
     fn slices(&self) -> MutexGuard<'_, BTreeMap<SliceRef, Slice>> {

@@ -131,7 +131,10 @@ impl ControlPlaneBuilder {
         };
         let unlinked: Vec<_> = parts.peers.keys().filter(|peer| !parts.links.contains_key(*peer)).collect();
         if !unlinked.is_empty() {
-            return Err(Error::invalid("incomplete-plane", format!("peers without a link into {}: {unlinked:?}", parts.region)));
+            return Err(Error::invalid(
+                "incomplete-plane",
+                format!("peers without a link into {}: {unlinked:?}", parts.region),
+            ));
         }
         releases.bind(Arc::clone(&parts));
         let (orders, queue) = mpsc::channel::<Ordered>(ORDERS_MAX);

@@ -60,7 +60,5 @@ pub(super) fn starts_blackout(
 }
 
 fn may_take(treaty: &Treaty, region: &RegionId, slice: &SliceRef) -> bool {
-    treaty
-        .scope(&slice.scope)
-        .is_ok_and(|terms| terms.may_own(region) && terms.takeover() == TakeoverRule::Leased)
+    treaty.scope(&slice.scope).is_ok_and(|terms| terms.may_own(region) && terms.takeover() == TakeoverRule::Leased)
 }

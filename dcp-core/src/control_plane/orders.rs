@@ -35,9 +35,10 @@ pub(super) fn order_of(plan: &Plan) -> Option<Order> {
     match plan.kind() {
         "blackout" => Some(Order::Blackout { lost: region()? }),
         "rejoin" => Some(Order::Rejoin { returned: region()? }),
-        "switchover" => {
-            Some(Order::Switchover { slice: serde_json::from_value(first.get("slice")?.clone()).ok()?, from: region()? })
-        }
+        "switchover" => Some(Order::Switchover {
+            slice: serde_json::from_value(first.get("slice")?.clone()).ok()?,
+            from: region()?,
+        }),
         _ => None,
     }
 }

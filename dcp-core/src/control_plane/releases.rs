@@ -73,7 +73,9 @@ impl Releases {
             let key = key_of(slice)?;
             let value = serde_json::to_vec(released)
                 .map_err(|cause| Error::invalid("unwritable-release", format!("{slice}: {cause}")))?;
-            Ok::<_, Error>(Transaction::new().unchanged(key.clone(), read.as_ref().map(|(_, entry)| entry)).put(key, value))
+            Ok::<_, Error>(
+                Transaction::new().unchanged(key.clone(), read.as_ref().map(|(_, entry)| entry)).put(key, value),
+            )
         };
         self.state.commit(transaction().map_err(Failure::NotApplied)?).await?;
         Ok(())
@@ -136,7 +138,9 @@ impl Handover for Releases {
         let head = parts.witness.ownership(slice).await?;
         let released = self.load(slice).await?.map(|(released, _)| released);
         Ok(match (head, released) {
-            (Some(head), Some(released)) if released.epoch == head.epoch && head.owner == parts.region => released.receipt,
+            (Some(head), Some(released)) if released.epoch == head.epoch && head.owner == parts.region => {
+                released.receipt
+            }
             _ => None,
         })
     }

@@ -168,7 +168,8 @@ impl Work<'_> {
         if let Some(run) = &current {
             let same = self.drives(current.as_ref(), &order);
             if same || !matches!(order, Order::Blackout { .. }) {
-                let busy = || Error::refused("busy", format!("run {run} is being driven; only a blackout takes its place"));
+                let busy =
+                    || Error::refused("busy", format!("run {run} is being driven; only a blackout takes its place"));
                 // A caller that went away has lost nothing: the order is in no journal.
                 let _ = answer.send(if same { Ok(run.clone()) } else { Err(busy()) });
                 return Ok(current);
@@ -205,7 +206,7 @@ impl Work<'_> {
             Some(run) => run,
             None => run_id(&plan, self.entropy, self.driver.term())?,
         };
-        self.driver.supersede_open_runs(&[run.clone()]).await.map_err(lost)?;
+        self.driver.supersede_open_runs(Some(&run)).await.map_err(lost)?;
         self.driver.open_run(&run, &plan).await.map_err(lost)?;
         self.publish_run(&run, order, RunStatus::Running);
         Ok(run)

@@ -135,7 +135,7 @@ impl RecoveryParts {
     }
 
     /// Heads of every slice's chain at the witness.
-    pub(super) async fn heads(&self) -> Result<Vec<WriteGrant>, Error> {
+    pub(crate) async fn heads(&self) -> Result<Vec<WriteGrant>, Error> {
         let mut heads = Vec::new();
         for slice in self.treaty.slices() {
             let head = self.witness.ownership(&slice).await?;
