@@ -168,6 +168,13 @@ impl ControlPlane {
         ControlPlaneBuilder::default()
     }
 
+    /// Adds something that runs as long as the plane, and needed its handle to be made.
+    #[must_use]
+    pub fn with_worker(mut self, worker: Worker) -> Self {
+        self.workers.push(worker);
+        self
+    }
+
     /// Runs until stopped, or until a worker fails; returns after the last child has ended.
     ///
     /// # Errors

@@ -1,0 +1,247 @@
+//! Child processes: the same binary, its lines on standard output, and the end that nobody planned.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use dcp_core::Error;
+use dcp_core::tasks::TaskGroup;
+use rustix::process::{Pid, Signal, kill_process};
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{ChildStdin, Command};
+use tokio::sync::{Mutex, watch};
+
+/// One line of a child's standard output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[allow(clippy::exhaustive_enums)]
+pub enum Line {
+    /// It serves at this address.
+    Ready {
+        /// Where.
+        address: std::net::SocketAddr,
+    },
+    /// A producer's progress.
+    Progress {
+        /// Its own lines that are acknowledged.
+        acknowledged: u64,
+        /// Every own line up to this record is acknowledged.
+        through: u64,
+        /// Newest epoch under which each slice was acknowledged, with the time of the first.
+        first: Vec<FirstAck>,
+        /// Highest resident memory so far, in mebibytes.
+        peak_memory_mb: u64,
+    },
+}
+
+/// The first acknowledgement of a slice under an epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::exhaustive_structs)]
+pub struct FirstAck {
+    /// The slice, as `scope/slice`.
+    pub slice: String,
+    /// The epoch.
+    pub epoch: u64,
+    /// `CLOCK_MONOTONIC`, in nanoseconds.
+    pub at_ns: u64,
+}
+
+/// Prints one line for the parent. A parent that is gone ends the process by its closed input.
+pub fn tell(line: &Line) {
+    if let Ok(text) = serde_json::to_string(line) {
+        println!("{text}");
+    }
+}
+
+/// Ends this process with its parent, also when that is killed.
+///
+/// # Errors
+/// `Stopped` if the kernel refuses.
+pub fn die_with_parent(parent: Option<u32>) -> Result<(), Error> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(|cause| Error::stopped("no-death-signal", cause.to_string()))?;
+    // It may have died before the signal was asked for.
+    let now = rustix::process::getppid().map(Pid::as_raw_nonzero);
+    let same = parent.is_none_or(|parent| now.is_some_and(|now| u32::try_from(now.get()) == Ok(parent)));
+    if same { Ok(()) } else { Err(Error::stopped("orphan", "the parent has ended")) }
+}
+
+/// A running child.
+#[derive(Debug)]
+pub struct Child {
+    name: String,
+    pid: Pid,
+    input: Mutex<Option<ChildStdin>>,
+    planned: Arc<AtomicBool>,
+    lines: watch::Receiver<Vec<Line>>,
+    ended: watch::Receiver<Option<ExitStatus>>,
+}
+
+impl Child {
+    /// Starts this binary with arguments; its standard error goes to `log`.
+    ///
+    /// An end that was not [`planned`](Child::plan_end) is an error of the group.
+    ///
+    /// # Errors
+    /// `Stopped` if it cannot be started.
+    pub fn start(name: &str, arguments: &[String], log: &Path, group: &mut TaskGroup) -> Result<Arc<Self>, Error> {
+        let failed = |cause: std::io::Error| Error::stopped("no-child", format!("{name}: {cause}"));
+        if let Some(folder) = log.parent() {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let log = File::options().create(true).append(true).open(log).map_err(failed)?;
+        let mut child = Command::new(std::env::current_exe().map_err(failed)?)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::from(log))
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(failed)?;
+        let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let pid = pid.ok_or_else(|| Error::stopped("no-child", format!("{name}: ended at once")))?;
+        let (input, output) = (child.stdin.take(), child.stdout.take());
+        let (publish_lines, lines) = watch::channel(Vec::new());
+        let (publish_end, ended) = watch::channel(None);
+        let planned = Arc::new(AtomicBool::new(false));
+        if let Some(output) = output {
+            group.spawn(format!("{name}'s lines"), async move {
+                let mut reader = BufReader::new(output).lines();
+                while let Ok(Some(text)) = reader.next_line().await {
+                    if let Ok(line) = serde_json::from_str::<Line>(&text) {
+                        publish_lines.send_modify(|lines| keep(lines, line));
+                    }
+                }
+                Ok(())
+            });
+        }
+        let (stop, of_child, expected) = (group.stop_token(), name.to_owned(), Arc::clone(&planned));
+        group.spawn(name.to_owned(), async move {
+            let status = tokio::select! {
+                biased;
+                status = child.wait() => status,
+                () = stop.cancelled() => { let _ = child.start_kill(); child.wait().await }
+            };
+            let status = status.map_err(|cause| Error::stopped("no-child", format!("{of_child}: {cause}")))?;
+            publish_end.send_replace(Some(status));
+            if expected.load(Ordering::SeqCst) || stop.is_cancelled() {
+                return Ok(());
+            }
+            Err(Error::stopped("child-ended", format!("{of_child} ended unplanned: {status}")))
+        });
+        Ok(Arc::new(Self { name: name.to_owned(), pid, input: Mutex::new(input), planned, lines, ended }))
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it has said: the newest line of each kind.
+    #[must_use]
+    pub fn lines(&self) -> watch::Receiver<Vec<Line>> {
+        self.lines.clone()
+    }
+
+    /// Waits for its address.
+    ///
+    /// # Errors
+    /// `Retry` if it does not serve within the time; its log says why.
+    pub async fn ready(&self, within: Duration) -> Result<std::net::SocketAddr, Error> {
+        let address_of = |lines: &Vec<Line>| {
+            lines.iter().find_map(|line| if let Line::Ready { address } = line { Some(*address) } else { None })
+        };
+        let mut lines = self.lines.clone();
+        let waited = tokio::time::timeout(within, lines.wait_for(|lines| address_of(lines).is_some())).await;
+        match waited {
+            Ok(Ok(lines)) => address_of(&lines).ok_or_else(|| Error::retry("not-ready", self.name.clone())),
+            _ => Err(Error::retry("not-ready", format!("{} does not serve after {within:?}; see its log", self.name))),
+        }
+    }
+
+    /// Sends one line to its standard input.
+    ///
+    /// # Errors
+    /// `Stopped` if it no longer reads.
+    pub async fn send(&self, line: &str) -> Result<(), Error> {
+        let mut input = self.input.lock().await;
+        let gone = || Error::stopped("child-ended", format!("{} no longer reads", self.name));
+        let pipe = input.as_mut().ok_or_else(gone)?;
+        pipe.write_all(format!("{line}\n").as_bytes()).await.map_err(|_| gone())?;
+        pipe.flush().await.map_err(|_| gone())
+    }
+
+    /// From here on its end is planned.
+    pub fn plan_end(&self) {
+        self.planned.store(true, Ordering::SeqCst);
+    }
+
+    /// Stops it where it stands (`SIGSTOP`).
+    ///
+    /// # Errors
+    /// `Stopped` if it has ended.
+    pub fn pause(&self) -> Result<(), Error> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on (`SIGCONT`).
+    ///
+    /// # Errors
+    /// `Stopped` if it has ended.
+    pub fn wake(&self) -> Result<(), Error> {
+        self.signal(Signal::CONT)
+    }
+
+    /// Kills it (`SIGKILL`), planned, and waits for its end.
+    ///
+    /// # Errors
+    /// `Stopped` if it had ended before.
+    pub async fn kill(&self) -> Result<(), Error> {
+        self.plan_end();
+        self.signal(Signal::KILL)?;
+        self.ended().await;
+        Ok(())
+    }
+
+    /// Asks it to end by closing its input, and waits; kills it after the time.
+    pub async fn finish(&self, within: Duration) {
+        self.plan_end();
+        self.input.lock().await.take();
+        if tokio::time::timeout(within, self.ended()).await.is_err() {
+            let _ = self.signal(Signal::KILL);
+            self.ended().await;
+        }
+    }
+
+    async fn ended(&self) {
+        let _ = self.ended.clone().wait_for(Option::is_some).await;
+    }
+
+    fn signal(&self, signal: Signal) -> Result<(), Error> {
+        if self.ended.borrow().is_some() {
+            return Err(Error::stopped("child-ended", format!("{} has ended", self.name)));
+        }
+        kill_process(self.pid, signal).map_err(|cause| Error::stopped("no-signal", format!("{}: {cause}", self.name)))
+    }
+}
+
+// The newest line of each kind is all that anyone asks for.
+fn keep(lines: &mut Vec<Line>, line: Line) {
+    lines.retain(|old| std::mem::discriminant(old) != std::mem::discriminant(&line));
+    lines.push(line);
+}
+
+/// Cancels the token when standard input ends: the parent has asked for the end, or is gone.
+pub fn stop_with_input(stop: &tokio_util::sync::CancellationToken) {
+    let stop = stop.clone();
+    // A thread of its own: reading standard input blocks, and nothing waits for its end.
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        stop.cancel();
+    });
+}

@@ -1,0 +1,7 @@
+//! What two regions start from: keys, a treaty signed by both, and the genesis of every slice.
+
+mod files;
+mod treaty;
+
+pub use files::{Foundation, read_json, write_json};
+pub use treaty::{OWNERSHIP_TTL, lease_terms};

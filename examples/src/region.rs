@@ -1,0 +1,81 @@
+//! One region: the canonical program. Copy it, and swap the parts that differ in yours.
+//!
+//! It holds the control plane, the stores, the link from the other region, the projections and the
+//! endpoint that producers and the other region call. Here are arguments, assembly and printing;
+//! there is no orchestration in it.
+
+mod assembly;
+mod failpoints;
+mod heartbeat;
+mod operations;
+mod probes;
+mod remote_handover;
+mod settings;
+
+use std::sync::Arc;
+
+use dcp_core::Error;
+use dcp_core::clock::{Clock, SeededEntropy, SystemClock};
+use dcp_core::remote::{Deadlines, RemoteEndpoint, RemoteStateStore};
+use dcp_core::state::embedded::{EmbeddedStateSettings, EmbeddedStateStore};
+use dcp_core::store::embedded::{EmbeddedEventSettings, EmbeddedEventStore};
+use dcp_fencing::StateStoreWitness;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use assembly::{Assembled, Ingredients, assemble, guard_resource};
+pub use failpoints::HeldFailpoints;
+pub use operations::{OrderRequest, RegionStatus};
+pub use settings::RegionSettings;
+
+use crate::drill::children::{Line, tell};
+
+/// Runs one region until its standard input ends.
+///
+/// # Errors
+/// What the settings, the stores or the plane answer, with the place.
+pub async fn run(settings: RegionSettings) -> Result<(), Error> {
+    let stop = CancellationToken::new();
+    let folder = settings.foundation.region_folder(&settings.region);
+    let treaty = settings.foundation.treaty()?;
+    let bearer = settings.foundation.bearer()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let entropy = |purpose: &str| Arc::new(SeededEntropy::new(settings.seed, &format!("{}/{purpose}", settings.region)));
+
+    std::fs::create_dir_all(&folder).map_err(|cause| Error::stopped("unwritable-folder", format!("{}: {cause}", folder.display())))?;
+    let state_at = |file: &str| EmbeddedStateStore::open(&EmbeddedStateSettings::new(folder.join(file), settings.region.clone()));
+    let (state, models) = (Arc::new(state_at("state.redb")?), Arc::new(state_at("models.redb")?));
+    let events = EmbeddedEventSettings::new(folder.join("events.redb"), settings.region.clone(), entropy("events"));
+    let store = Arc::new(EmbeddedEventStore::open(&events)?);
+
+    let deadlines = Deadlines::new(treaty.lease().request_deadline());
+    let to_witness = RemoteEndpoint::new(settings.witness, bearer.clone(), deadlines.clone(), Arc::clone(&clock))?;
+    let to_peer = RemoteEndpoint::new(settings.peer_address, bearer.clone(), deadlines, Arc::clone(&clock))?;
+    let witness = StateStoreWitness::new(Arc::new(RemoteStateStore::new(to_witness)), Arc::clone(&treaty));
+    let failpoints = Arc::new(HeldFailpoints::new(settings.crash_after.clone()));
+    let assembled = assemble(Ingredients {
+        region: settings.region.clone(),
+        signer: settings.foundation.signer(&settings.region)?,
+        peers: [(settings.peer.clone(), remote_handover::peer(&to_peer, &treaty, &settings.peer)?)].into(),
+        treaty,
+        clock: Arc::clone(&clock),
+        entropy: entropy("plane"),
+        failpoints: Arc::clone(&failpoints) as _,
+        store: Arc::clone(&store) as _,
+        state: Arc::clone(&state) as _,
+        models: Arc::clone(&models) as _,
+        witness: Arc::new(witness),
+    })?;
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|cause| Error::stopped("no-port", cause.to_string()))?;
+    let address = listener.local_addr().map_err(|cause| Error::stopped("no-port", cause.to_string()))?;
+    let server = operations::serve(&assembled, bearer, &clock, &failpoints);
+    let plane = assembled.plane.with_worker(dcp_core::control_plane::Worker::new("endpoint", move |stop| server.serve(listener, stop)));
+    tell(&Line::Ready { address });
+    crate::drill::children::stop_with_input(&stop);
+    let ended = plane.run(stop).await;
+    store.close().await;
+    state.close().await;
+    models.close().await;
+    ended
+}

@@ -1,0 +1,247 @@
+//! From stores and peers to a running region: which part is handed to which.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use dcp_core::Error;
+use dcp_core::appends::GuardedAppends;
+use dcp_core::clock::{Clock, Entropy};
+use dcp_core::control_plane::{ControlPlane, PeerWatch, PlaneHandle, Releases, Worker};
+use dcp_core::ids::{HolderId, LinkId, RegionId, ResourceId, SliceRef};
+use dcp_core::ports::{
+    EventStore, Failpoints, HealthProbe, LeaseHoldings, MirrorLink, ResourceGuard, StateStore, Witness,
+};
+use dcp_core::recovery::{MandateCell, Peer, RecoveryParts};
+use dcp_core::signed::Signer;
+use dcp_core::treaty::Treaty;
+use dcp_fencing::{EventStoreSlice, GuardParts, OwnershipLeases, SliceGuard, StateStoreElection};
+use dcp_mirror::{HeartbeatWriter, LinkPorts, LinkSettings, StoreLink};
+use dcp_replay::{Projector, ProjectorSettings, StateModelStore};
+
+use super::heartbeat::Beats;
+use super::probes::{ProjectionsRun, SlicesOpen, StoreAnswers};
+use crate::projections::{SalesProjection, StockProjection};
+
+/// What a region is made of; every part may be in memory, embedded or remote.
+#[derive(Debug)]
+#[allow(clippy::exhaustive_structs)]
+pub struct Ingredients {
+    /// This region.
+    pub region: RegionId,
+    /// What was agreed.
+    pub treaty: Arc<Treaty>,
+    /// This region's `local` key.
+    pub signer: Arc<Signer>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Failpoints.
+    pub failpoints: Arc<dyn Failpoints>,
+    /// The event store.
+    pub store: Arc<dyn EventStore>,
+    /// Journal, fences, link states, election.
+    pub state: Arc<dyn StateStore>,
+    /// Read models.
+    pub models: Arc<dyn StateStore>,
+    /// The witness.
+    pub witness: Arc<dyn Witness>,
+    /// The other regions.
+    pub peers: BTreeMap<RegionId, Peer>,
+}
+
+/// A region that is assembled and does not run yet.
+#[derive(Debug)]
+#[allow(clippy::exhaustive_structs)]
+pub struct Assembled {
+    /// Run it.
+    pub plane: ControlPlane,
+    /// Order plans.
+    pub handle: PlaneHandle,
+    /// The ports.
+    pub parts: Arc<RecoveryParts>,
+    /// The region's side of planned moves.
+    pub releases: Arc<Releases>,
+    /// Links into this region, by source.
+    pub links: BTreeMap<RegionId, Arc<StoreLink>>,
+    /// The projections.
+    pub projector: Arc<Projector>,
+    /// Where the read models are.
+    pub models: Arc<StateModelStore>,
+    /// The state store, for the journal's export.
+    pub state: Arc<dyn StateStore>,
+}
+
+/// The name of the guard of a slice in a region.
+///
+/// # Errors
+/// `Invalid` if the names are too long together.
+pub fn guard_resource(region: &RegionId, slice: &SliceRef) -> Result<ResourceId, Error> {
+    ResourceId::new(format!("{region}.{}.{}", slice.scope, slice.slice))
+}
+
+/// Assembles a region. Does no I/O.
+///
+/// # Errors
+/// `Invalid` with what is missing or contradictory.
+pub fn assemble(from: Ingredients) -> Result<Assembled, Error> {
+    let scopes = from.treaty.scopes().keys().cloned();
+    let writer = HeartbeatWriter::new(Arc::clone(&from.store), from.region.clone(), scopes)?;
+    let beats = Arc::new(Beats { writer, store: Arc::clone(&from.store), treaty: Arc::clone(&from.treaty) });
+    let leases = Arc::new(OwnershipLeases::new(
+        from.region.clone(),
+        Arc::clone(&from.witness),
+        from.treaty.lease().clone(),
+        Arc::clone(&from.clock),
+        Arc::clone(&beats) as _,
+    ));
+    let watch = Arc::new(PeerWatch::new(
+        Arc::clone(&from.witness),
+        Arc::clone(&from.clock),
+        from.treaty.lease().clone(),
+        from.peers.keys().cloned(),
+    ));
+    let links = links(&from)?;
+    let models = Arc::new(StateModelStore::new(Arc::clone(&from.models), "models")?);
+    let projector = Arc::new(projector(&from, &models)?);
+    let parts = Arc::new(recovery_parts(&from, &leases, &watch, &links, &projector)?);
+    let releases = Arc::new(Releases::new(Arc::clone(&from.state)));
+    let mut builder = ControlPlane::builder()
+        .parts(Arc::clone(&parts))
+        .state(Arc::clone(&from.state))
+        .election(Arc::new(election(&from)?))
+        .entropy(Arc::clone(&from.entropy))
+        .failpoints(Arc::clone(&from.failpoints))
+        .peer_watch(watch)
+        .releases(Arc::clone(&releases));
+    for worker in workers(&links, &projector, &leases, &beats, &from.clock) {
+        builder = builder.worker(worker);
+    }
+    let (plane, handle) = builder.build()?;
+    Ok(Assembled { plane, handle, parts, releases, links, projector, models, state: from.state })
+}
+
+fn recovery_parts(
+    from: &Ingredients,
+    leases: &Arc<OwnershipLeases>,
+    watch: &Arc<PeerWatch>,
+    links: &BTreeMap<RegionId, Arc<StoreLink>>,
+    projector: &Arc<Projector>,
+) -> Result<RecoveryParts, Error> {
+    let appends = Arc::new(GuardedAppends::new(
+        from.region.clone(),
+        Arc::clone(&from.treaty),
+        Arc::clone(&from.store),
+        Arc::clone(&from.clock),
+        Arc::clone(&from.failpoints),
+        guards(from, leases)?,
+    )?);
+    let holdings: Arc<dyn LeaseHoldings> = Arc::clone(leases) as _;
+    let slices_open = SlicesOpen {
+        region: from.region.clone(),
+        treaty: Arc::clone(&from.treaty),
+        appends: Arc::clone(&appends),
+        leases: Arc::clone(&holdings),
+        clock: Arc::clone(&from.clock),
+    };
+    let probes: Vec<Arc<dyn HealthProbe>> = vec![
+        Arc::new(slices_open),
+        Arc::new(StoreAnswers { store: Arc::clone(&from.store) }),
+        Arc::new(ProjectionsRun { replay: Arc::clone(projector) as _ }),
+    ];
+    Ok(RecoveryParts {
+        region: from.region.clone(),
+        treaty: Arc::clone(&from.treaty),
+        signer: Arc::clone(&from.signer),
+        clock: Arc::clone(&from.clock),
+        witness: Arc::clone(&from.witness),
+        store: Arc::clone(&from.store),
+        appends,
+        leases: holdings,
+        peer_leases: Arc::clone(watch) as _,
+        links: links.iter().map(|(source, link)| (source.clone(), Arc::clone(link) as Arc<dyn MirrorLink>)).collect(),
+        replay: Arc::clone(projector) as _,
+        peers: from.peers.clone(),
+        probes,
+        mandate: MandateCell::default(),
+    })
+}
+
+fn guards(from: &Ingredients, leases: &Arc<OwnershipLeases>) -> Result<Vec<Arc<dyn ResourceGuard>>, Error> {
+    let mut guards: Vec<Arc<dyn ResourceGuard>> = Vec::new();
+    for slice in from.treaty.slices() {
+        let logs = from.treaty.logs_of(&slice, &from.region)?;
+        let parts = GuardParts::new(
+            from.region.clone(),
+            guard_resource(&from.region, &slice)?,
+            slice,
+            Arc::clone(&from.state),
+            from.treaty.keyring().clone(),
+            Arc::clone(leases) as _,
+            Arc::new(EventStoreSlice::new(Arc::clone(&from.store), logs)),
+            Arc::clone(&from.clock),
+        );
+        guards.push(Arc::new(SliceGuard::new(parts)?));
+    }
+    Ok(guards)
+}
+
+fn links(from: &Ingredients) -> Result<BTreeMap<RegionId, Arc<StoreLink>>, Error> {
+    let mut links = BTreeMap::new();
+    for (source, peer) in &from.peers {
+        let id = LinkId::new(format!("{source}-to-{}", from.region))?;
+        let settings = LinkSettings::new(id, source.clone(), from.treaty.logs_by_origin(source))?;
+        let ports = LinkPorts {
+            source: Arc::clone(&peer.source),
+            local: Arc::clone(&from.store),
+            state: Arc::clone(&from.state),
+            clock: Arc::clone(&from.clock),
+            entropy: Arc::clone(&from.entropy),
+        };
+        links.insert(source.clone(), Arc::new(StoreLink::new(settings, ports)?));
+    }
+    Ok(links)
+}
+
+fn projector(from: &Ingredients, models: &Arc<StateModelStore>) -> Result<Projector, Error> {
+    let logs = from.treaty.regions().iter().flat_map(|region| from.treaty.logs_by_origin(region)).collect();
+    Projector::new(
+        ProjectorSettings::new(logs)?,
+        Arc::clone(&from.store) as _,
+        Arc::clone(models) as _,
+        vec![Arc::new(SalesProjection::new()), Arc::new(StockProjection::new())],
+        Arc::clone(&from.clock),
+    )
+}
+
+fn election(from: &Ingredients) -> Result<StateStoreElection, Error> {
+    StateStoreElection::new(
+        from.region.clone(),
+        HolderId::new(format!("{}.plane", from.region))?,
+        Arc::clone(&from.state),
+        from.treaty.lease().clone(),
+        Arc::clone(&from.clock),
+        Arc::clone(&from.entropy),
+    )
+}
+
+fn workers(
+    links: &BTreeMap<RegionId, Arc<StoreLink>>,
+    projector: &Arc<Projector>,
+    leases: &Arc<OwnershipLeases>,
+    beats: &Arc<Beats>,
+    clock: &Arc<dyn Clock>,
+) -> Vec<Worker> {
+    let mut workers = Vec::new();
+    for (source, link) in links {
+        let link = Arc::clone(link);
+        workers.push(Worker::new(format!("link from {source}"), move |stop| async move { link.run(stop).await }));
+    }
+    let projector = Arc::clone(projector);
+    workers.push(Worker::new("projections", move |stop| async move { projector.run(stop).await }));
+    let (renewing, holdings) = (Arc::clone(leases), Arc::clone(leases));
+    workers.push(Worker::new("ownership leases", move |stop| async move { renewing.run(stop).await }));
+    let (beats, clock) = (Arc::clone(beats), Arc::clone(clock));
+    workers.push(Worker::new("heartbeats", move |stop| beats.run(holdings, clock, stop)));
+    workers
+}

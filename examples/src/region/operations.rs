@@ -1,0 +1,203 @@
+//! What operators and drills may ask a region, beside its ports: status, orders, failpoints, exports.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use dcp_core::clock::Clock;
+use dcp_core::control_plane::{Order, PlaneHandle, PlaneStatus};
+use dcp_core::fence::PresentedToken;
+use dcp_core::ids::RegionId;
+use dcp_core::ports::{Appends, EventSource, Handover, LinkStatus, MirrorLink, ReplayControl, ReplayStatus, Sealable, StoreIdentity};
+use dcp_core::recovery::RecoveryParts;
+use dcp_core::remote::{BearerKey, RemoteOperation, RemoteServer};
+use dcp_core::runbook::Journal;
+use dcp_core::{Error, Failure};
+use serde::{Deserialize, Serialize};
+
+use super::assembly::Assembled;
+use super::failpoints::{Held, HeldFailpoints};
+use super::remote_handover::{RELEASE, RELEASED, ServeRelease, ServeReleased, from_body, to_body};
+
+/// An operator's order, under the token that the operator holds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[allow(clippy::exhaustive_structs)]
+pub struct OrderRequest {
+    /// What is ordered.
+    pub order: Order,
+    /// The token under which a planned move of a slice is ordered at its owner.
+    pub token: Option<PresentedToken>,
+}
+
+/// What a region says of itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[allow(clippy::exhaustive_structs)]
+pub struct RegionStatus {
+    /// The plane.
+    pub plane: PlaneStatus,
+    /// Links into this region, by source.
+    pub links: BTreeMap<RegionId, LinkStatus>,
+    /// The projections.
+    pub replay: ReplayStatus,
+    /// The event store.
+    pub store: StoreIdentity,
+    /// What failpoints hold.
+    pub held: Held,
+    /// Open slices, each as `scope/slice`, with the epoch.
+    pub open: BTreeMap<String, u64>,
+    /// Highest resident memory so far, in mebibytes.
+    pub peak_memory_mb: u64,
+}
+
+/// The endpoint of a region: its ports and its operations, all behind one key.
+pub(super) fn serve(
+    region: &Assembled,
+    bearer: BearerKey,
+    clock: &Arc<dyn Clock>,
+    failpoints: &Arc<HeldFailpoints>,
+) -> RemoteServer {
+    let parts = &region.parts;
+    let guards = parts.treaty.slices().into_iter().filter_map(|slice| {
+        parts.appends.guard(&slice).ok().map(|guard| Arc::clone(guard) as Arc<dyn Sealable>)
+    });
+    let desk = Arc::new(Desk {
+        parts: Arc::clone(parts),
+        handle: region.handle.clone(),
+        links: region.links.iter().map(|(source, link)| (source.clone(), Arc::clone(link))).collect(),
+        failpoints: Arc::clone(failpoints),
+        state: Arc::clone(&region.state),
+    });
+    let mut server = RemoteServer::new(bearer, Arc::clone(clock))
+        .event_source(Arc::clone(&parts.store) as Arc<dyn EventSource>)
+        .appends(Arc::clone(&parts.appends) as Arc<dyn Appends>)
+        .guards(guards, Arc::new(parts.treaty.keyring().clone()))
+        .operation(RELEASE, Arc::new(ServeRelease(Arc::clone(&region.releases) as Arc<dyn Handover>)))
+        .operation(RELEASED, Arc::new(ServeReleased(Arc::clone(&region.releases) as Arc<dyn Handover>)));
+    for ask in Ask::ALL {
+        server = server.operation(ask.name(), Arc::new(Operation { ask, desk: Arc::clone(&desk) }));
+    }
+    server
+}
+
+/// One operation of a region.
+#[derive(Debug, Clone, Copy)]
+#[allow(clippy::exhaustive_enums)]
+pub enum Ask {
+    /// [`RegionStatus`].
+    Status,
+    /// [`OrderRequest`], answered by the run's name.
+    Order,
+    /// Records per second of every link into the region; `null`: unthrottled.
+    Throttle,
+    /// A failpoint's name: holds the next that passes it.
+    Arm,
+    /// Lets go of what is held.
+    Release,
+    /// Exports the journal after a sequence.
+    Journal,
+}
+
+impl Ask {
+    const ALL: [Self; 6] = [Self::Status, Self::Order, Self::Throttle, Self::Arm, Self::Release, Self::Journal];
+
+    /// Its name on the wire.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Order => "order",
+            Self::Throttle => "throttle",
+            Self::Arm => "arm",
+            Self::Release => "release",
+            Self::Journal => "journal",
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Desk {
+    parts: Arc<RecoveryParts>,
+    handle: PlaneHandle,
+    links: BTreeMap<RegionId, Arc<dcp_mirror::StoreLink>>,
+    failpoints: Arc<HeldFailpoints>,
+    state: Arc<dyn dcp_core::ports::StateStore>,
+}
+
+#[derive(Debug)]
+struct Operation {
+    ask: Ask,
+    desk: Arc<Desk>,
+}
+
+#[async_trait]
+impl RemoteOperation for Operation {
+    async fn call(&self, body: Bytes) -> Result<Bytes, Failure> {
+        let answered = match self.ask {
+            Ask::Status => self.desk.status().await,
+            Ask::Order => self.desk.order(&body).await,
+            Ask::Throttle => self.desk.throttle(&body),
+            Ask::Arm => from_body::<String>(&body).and_then(|point| to_body(&self.desk.failpoints.arm(&point))),
+            Ask::Release => to_body(&self.desk.failpoints.release()),
+            Ask::Journal => self.desk.journal(&body).await,
+        };
+        answered.map_err(Failure::NotApplied)
+    }
+}
+
+impl Desk {
+    async fn status(&self) -> Result<Bytes, Error> {
+        let mut links = BTreeMap::new();
+        for (source, link) in &self.links {
+            links.insert(source.clone(), link.status().await?);
+        }
+        let open = self.parts.treaty.slices().into_iter().filter_map(|slice| {
+            self.parts.appends.open_grant(&slice).map(|grant| (slice.to_string(), grant.epoch.get()))
+        });
+        to_body(&RegionStatus {
+            plane: self.handle.status().borrow().clone(),
+            links,
+            replay: self.parts.replay.status().await?,
+            store: self.parts.store.identity().await?,
+            held: self.failpoints.held(),
+            open: open.collect(),
+            peak_memory_mb: crate::memory::peak_memory_mb(),
+        })
+    }
+
+    async fn order(&self, body: &Bytes) -> Result<Bytes, Error> {
+        let request: OrderRequest = from_body(body)?;
+        if let Order::Switchover { slice, from } = &request.order {
+            let head = self.parts.witness.ownership(slice).await?;
+            let head = head.ok_or_else(|| Error::refused("no-genesis", format!("{slice}: no ownership at the witness")))?;
+            if let Some(presented) = &request.token {
+                let token = presented.verify(self.parts.treaty.keyring())?;
+                if token.grant().slice != *slice || token.grant().epoch != head.epoch {
+                    let rank = token.rank();
+                    let message = format!("{slice}: presented {rank}; now epoch {} of {}", head.epoch, head.owner);
+                    return Err(Error::fenced("stale", message));
+                }
+            }
+            if from == &self.parts.region || &head.owner != from {
+                let message = format!("{slice}: owned by {} under epoch {}; {} takes from its owner", head.owner, head.epoch, self.parts.region);
+                return Err(Error::refused("not-from-owner", message));
+            }
+        }
+        to_body(&self.handle.order(request.order).await?)
+    }
+
+    fn throttle(&self, body: &Bytes) -> Result<Bytes, Error> {
+        let records_per_second: Option<u64> = from_body(body)?;
+        for link in self.links.values() {
+            link.set_throttle(records_per_second);
+        }
+        to_body(&())
+    }
+
+    async fn journal(&self, body: &Bytes) -> Result<Bytes, Error> {
+        const PAGE: usize = 500;
+        let after: u64 = from_body(body)?;
+        let journal = Journal::open(Arc::clone(&self.state), Arc::clone(&self.parts.clock)).await?;
+        to_body(&journal.export_after(after, PAGE).await?)
+    }
+}
