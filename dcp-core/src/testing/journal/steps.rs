@@ -14,6 +14,7 @@ use crate::testing::Violation;
 /// The violation.
 pub async fn j5_intents_are_probed<Fx: JournalFixture>() -> Result<(), Violation> {
     let mut rig = Rig::<Fx>::start(3).await?;
+    rig.world.recognise_by_key();
     rig.crash_at(points::STEP_ACTED, "b").await?;
     let ended = rig.resume().await?;
     demand!(ended == RunEnd::Done, "the resumed run ended as {ended:?}");

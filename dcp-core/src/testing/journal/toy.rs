@@ -27,9 +27,17 @@ pub struct Effect {
 
 #[derive(Debug, Default)]
 struct Slots {
-    marks: BTreeMap<String, Digest>,
+    marks: BTreeMap<String, Mark>,
     effects: Vec<Effect>,
     doubt: bool,
+    by_key: bool,
+}
+
+// Who marked a slot; no key: another claimant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Mark {
+    nonce: Digest,
+    key: Option<OperationKey>,
 }
 
 /// What the toy steps act on. It outlives the driver's crashes.
@@ -70,7 +78,7 @@ impl ToyWorld {
     /// Another claimant marks a slot; the next act is not applied and answers that it is in doubt.
     pub fn claim_by_another(&self, slot: &str) {
         let mut slots = self.slots();
-        slots.marks.insert(slot.to_owned(), Digest::of(b"another claimant"));
+        slots.marks.insert(slot.to_owned(), Mark { nonce: Digest::of(b"another claimant"), key: None });
         slots.doubt = true;
     }
 
@@ -79,10 +87,10 @@ impl ToyWorld {
         if std::mem::take(&mut slots.doubt) {
             return Err(Failure::in_doubt("no-answer", "the world did not answer"));
         }
-        if slots.marks.get(slot).is_some_and(|mark| mark != &context.nonce) {
+        if slots.marks.get(slot).is_some_and(|mark| !slots.is_own(mark, context)) {
             return Err(Failure::NotApplied(Error::refused("slot-taken", format!("slot {slot} holds another's mark"))));
         }
-        slots.marks.insert(slot.to_owned(), context.nonce);
+        slots.marks.insert(slot.to_owned(), Mark { nonce: context.nonce, key: Some(context.key()) });
         slots.record(context);
         Ok(())
     }
@@ -93,12 +101,27 @@ impl ToyWorld {
         slots.record(context);
     }
 
-    fn mark(&self, slot: &str) -> Option<Digest> {
-        self.slots().marks.get(slot).copied()
+    fn is_marked(&self, slot: &str) -> bool {
+        self.slots().marks.contains_key(slot)
+    }
+
+    fn holds_own(&self, slot: &str, context: &StepContext) -> bool {
+        let slots = self.slots();
+        slots.marks.get(slot).is_some_and(|mark| slots.is_own(mark, context))
+    }
+
+    /// From now on a mark is known by its operation key and not by its nonce, so that a clause
+    /// about repeating does not hang on the nonce.
+    pub fn recognise_by_key(&self) {
+        self.slots().by_key = true;
     }
 }
 
 impl Slots {
+    fn is_own(&self, mark: &Mark, context: &StepContext) -> bool {
+        if self.by_key { mark.key.as_ref() == Some(&context.key()) } else { mark.nonce == context.nonce }
+    }
+
     fn record(&mut self, context: &StepContext) {
         let done = context.done.keys().cloned().collect();
         self.effects.push(Effect { key: context.key(), nonce: context.nonce, done });
@@ -176,7 +199,7 @@ struct Place {
 #[async_trait]
 impl StepAction for Place {
     async fn ready(&self, context: &StepContext) -> Result<Readiness, Error> {
-        if self.honest == Honesty::ActsEarly && self.world.mark(&self.slot).is_none() {
+        if self.honest == Honesty::ActsEarly && !self.world.is_marked(&self.slot) {
             // The defect does not look at whether it took either.
             let _ = self.world.place(&self.slot, context);
         }
@@ -184,16 +207,16 @@ impl StepAction for Place {
     }
 
     async fn act(&self, context: &StepContext) -> Result<(), Failure> {
-        if self.honest == Honesty::ActsEarly && self.world.mark(&self.slot) == Some(context.nonce) {
+        if self.honest == Honesty::ActsEarly && self.world.holds_own(&self.slot, context) {
             return Ok(());
         }
         self.world.place(&self.slot, context)
     }
 
     async fn took(&self, context: &StepContext) -> Result<Taken, Error> {
-        let own = match self.world.mark(&self.slot) {
-            Some(_) if self.honest == Honesty::IgnoresNonce => true,
-            mark => mark == Some(context.nonce),
+        let own = match self.honest {
+            Honesty::IgnoresNonce => self.world.is_marked(&self.slot),
+            Honesty::Honest | Honesty::ActsEarly => self.world.holds_own(&self.slot, context),
         };
         if !own {
             return Ok(Taken::No);
@@ -220,6 +243,6 @@ impl StepAction for Clear {
     }
 
     async fn took(&self, _context: &StepContext) -> Result<Taken, Error> {
-        Ok(if self.world.mark(&self.slot).is_none() { Taken::Yes(Facts::new()) } else { Taken::No })
+        Ok(if !self.world.is_marked(&self.slot) { Taken::Yes(Facts::new()) } else { Taken::No })
     }
 }
