@@ -7,6 +7,7 @@ pub mod event_store;
 pub mod fixtures;
 mod interrupted;
 pub mod state_store;
+pub mod journal;
 
 use std::fmt;
 use std::future::Future;

@@ -238,7 +238,8 @@ impl Driver {
     }
 
     async fn known(&self, run: &RunId) -> Result<RunState, Error> {
-        let state = self.journal.run(run).await?;
+        // Fenced here already, so that an older driver neither prepares nor probes.
+        let state = self.journal.run_as(&self.lease, run).await?;
         state.ok_or_else(|| Error::invalid("unknown-run", format!("run {run}: the journal does not know it; open it")))
     }
 

@@ -200,6 +200,18 @@ impl Journal {
         self.read(|book| book.runs().get(run).cloned()).await
     }
 
+    /// What the journal says of a run, for the driver that holds a lease.
+    ///
+    /// # Errors
+    /// `Fenced` if another driver has taken the lease; otherwise as [`Journal::open`].
+    pub async fn run_as(&self, lease: &DriverLease, run: &RunId) -> Result<Option<RunState>, Error> {
+        self.read(|book| {
+            lease::judge_append(book.seat(), &lease.seat)?;
+            Ok(book.runs().get(run).cloned())
+        })
+        .await?
+    }
+
     /// Runs that are not closed, by id.
     ///
     /// # Errors
