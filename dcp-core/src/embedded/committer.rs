@@ -32,6 +32,11 @@ impl<A> Applied<A> {
     pub(crate) fn unwritten(answer: Result<A, Error>) -> Self {
         Self { answer, wrote: false }
     }
+
+    /// The same with another answer.
+    pub(crate) fn map<B>(self, answer: impl FnOnce(A) -> B) -> Applied<B> {
+        Applied { answer: self.answer.map(answer), wrote: self.wrote }
+    }
 }
 
 /// How requests change a file. Refusals are answers; only faults end the group.
