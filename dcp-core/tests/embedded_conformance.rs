@@ -47,3 +47,30 @@ impl EventStoreFixture for EventsOnDisk {
 }
 
 event_store_conformance!(events, EventsOnDisk);
+
+/// The same on a disk that acknowledges syncs and keeps nothing: shows that a crash of the fixture
+/// above would be noticed.
+struct EventsOnLyingDisk(EventsOnDisk);
+
+#[async_trait]
+impl EventStoreFixture for EventsOnLyingDisk {
+    async fn start() -> Self {
+        let fixture = EventsOnDisk::start().await;
+        fixture.disk.lie_about_syncs();
+        Self(fixture)
+    }
+
+    fn store(&self) -> Arc<dyn EventStore> {
+        self.0.store()
+    }
+
+    async fn crash(&mut self) {
+        self.0.crash().await;
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_lies_about_syncs_fails_the_clauses_of_durability() {
+    let clauses = dcp_core::testing::event_store::clauses::<EventsOnLyingDisk>();
+    assert_eq!(dcp_core::testing::failing(&clauses).await, ["E4", "E6", "E7", "E15"]);
+}

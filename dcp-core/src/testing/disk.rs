@@ -25,7 +25,9 @@ struct Image {
     /// Blocks that were written.
     blocks: BTreeSet<u64>,
     max_blocks: Option<usize>,
-    syncs_fail: bool,
+    /// Syncs that succeed before all fail.
+    syncs_left: Option<u64>,
+    syncs_lie: bool,
     syncs: u64,
     mounts: u64,
 }
@@ -62,6 +64,9 @@ impl TestDisk {
         let mut image = self.image();
         image.mounts += 1;
         let mut left = std::mem::take(&mut image.synced);
+        if image.syncs_lie {
+            image.unsynced.clear();
+        }
         for change in std::mem::take(&mut image.unsynced) {
             match change {
                 Change::Length(length) if coins.draw()[0].is_multiple_of(2) => left.resize(length, 0),
@@ -85,9 +90,15 @@ impl TestDisk {
         self.image().blocks.len() as u64 * BLOCK
     }
 
-    /// From now on syncs fail, or succeed again.
-    pub fn fail_syncs(&self, fail: bool) {
-        self.image().syncs_fail = fail;
+    /// After so many more syncs they fail; none: they succeed.
+    pub fn fail_syncs_after(&self, syncs: Option<u64>) {
+        self.image().syncs_left = syncs;
+    }
+
+    /// From now on syncs succeed and do nothing, and a power failure loses all since then: the defect
+    /// of a disk with a volatile cache.
+    pub fn lie_about_syncs(&self) {
+        self.image().syncs_lie = true;
     }
 
     /// How many syncs succeeded.
@@ -153,8 +164,13 @@ impl redb::StorageBackend for Mount {
 
     fn sync_data(&self) -> Result<(), Error> {
         let mut image = self.image()?;
-        if image.syncs_fail {
-            return Err(Error::other("the disk does not answer"));
+        match &mut image.syncs_left {
+            Some(0) => return Err(Error::other("the disk does not answer")),
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        if image.syncs_lie {
+            return Ok(());
         }
         for change in std::mem::take(&mut image.unsynced) {
             match change {
