@@ -4,6 +4,8 @@ pub mod appends;
 pub mod clock;
 pub mod control_plane;
 pub mod digest;
+#[cfg(feature = "embedded")]
+pub mod embedded;
 pub mod error;
 pub mod event;
 pub mod fence;

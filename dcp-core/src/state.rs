@@ -1,1 +1,4 @@
 //! State stores.
+
+#[cfg(feature = "embedded")]
+pub mod embedded;

@@ -5,3 +5,5 @@
 
 pub(crate) mod admission;
 pub(crate) mod append;
+#[cfg(feature = "embedded")]
+pub mod embedded;

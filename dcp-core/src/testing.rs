@@ -3,6 +3,8 @@
 //! A clause is an async function that returns a [`Violation`] instead of panicking, so that a
 //! planted defect can be asserted as "fails exactly this clause".
 
+#[cfg(feature = "embedded")]
+pub mod disk;
 pub mod event_store;
 pub mod fixtures;
 mod interrupted;
