@@ -19,15 +19,8 @@ pub const SCAN_MAX: usize = 1_000;
 
 /// A key: `/`-separated text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String")]
+#[serde(transparent)]
 pub struct Key(String);
-
-impl TryFrom<String> for Key {
-    type Error = Error;
-    fn try_from(key: String) -> Result<Self, Error> {
-        Self::new(key)
-    }
-}
 
 impl Key {
     /// Takes a key.

@@ -67,7 +67,8 @@ mod tests {
         assert!(key.is_presented_by(Some(&header)));
         let mut longer = header.clone();
         longer.push(b'0');
-        for wrong in [None, Some(&b""[..]), Some(&b"Bearer "[..]), Some(&header[7..]), Some(&header[..70]), Some(&longer)]
+        for wrong in
+            [None, Some(&b""[..]), Some(&b"Bearer "[..]), Some(&header[7..]), Some(&header[..70]), Some(&longer)]
         {
             assert!(!key.is_presented_by(wrong));
         }

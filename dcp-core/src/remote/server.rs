@@ -28,7 +28,9 @@ use crate::ids::ResourceId;
 use crate::ports::{Appends, EventSource, Sealable, StateStore};
 use crate::signed::Keyring;
 
+pub(super) use self::events::WAIT_MAX;
 pub use self::operations::RemoteOperation;
+pub(super) use self::operations::path_of;
 
 /// How long a stopping server waits for requests and effects in flight, unless told otherwise.
 const GRACE: Duration = Duration::from_secs(5);
@@ -142,7 +144,7 @@ impl RemoteServer {
             router = router.merge(guards::routes(context, by_resource(self.guards)?));
         }
         router = router.merge(operations::routes(context, self.operations)?);
-        Ok(exchange::guarded(router, self.key))
+        Ok(exchange::guarded(context, router, self.key))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Accepting, and letting go within the grace.
 
-use std::pin::pin;
+use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,24 +52,29 @@ pub(super) async fn serve(
     }
     // From here on new connections are refused, so that clients know at once that nothing was sent.
     drop(listener);
-    let finished = async {
-        while let Some(ended) = connections.join_next().await {
-            note(ended);
-        }
-        effects.finish().await;
-    };
-    let in_time = tokio::select! {
-        biased;
-        () = finished => true,
-        () = clock.sleep(grace) => false,
-    };
-    let cut = effects.running();
-    connections.shutdown().await;
-    if in_time {
-        return Ok(());
+    let mut over = pin!(clock.sleep(grace));
+    let mut in_time = drained(&mut connections, over.as_mut()).await;
+    if !in_time {
+        tracing::warn!(connections = connections.len(), "the grace ended before the last connection");
     }
-    tracing::warn!(effects = cut, "the grace ended before the last connection");
-    if cut == 0 { Ok(()) } else { Err(effects_cut(cut, grace)) }
+    connections.shutdown().await;
+    let mut running = effects.take();
+    in_time = in_time && drained(&mut running, over).await;
+    let cut = running.len();
+    running.shutdown().await;
+    if in_time || cut == 0 { Ok(()) } else { Err(effects_cut(cut, grace)) }
+}
+
+/// Waits for all tasks; false if the time was over first.
+async fn drained(tasks: &mut JoinSet<()>, mut over: Pin<&mut impl Future<Output = ()>>) -> bool {
+    while !tasks.is_empty() {
+        tokio::select! {
+            biased;
+            Some(ended) = tasks.join_next() => note(ended),
+            () = over.as_mut() => return false,
+        }
+    }
+    true
 }
 
 fn effects_cut(cut: usize, grace: Duration) -> Error {

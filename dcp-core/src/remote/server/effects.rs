@@ -49,17 +49,11 @@ impl Effects {
         answer.await.unwrap_or_else(|_| Err(lost()))
     }
 
-    /// Waits for every effect in flight. No new one may be started meanwhile.
-    pub(super) async fn finish(&self) {
+    /// Hands over the effects that are still running, once no connection can start another.
+    pub(super) fn take(&self) -> JoinSet<()> {
         let mut tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
-        while let Some(ended) = tasks.join_next().await {
-            note(ended);
-        }
-    }
-
-    /// How many effects are running.
-    pub(super) fn running(&self) -> usize {
-        RUNNING_MAX - self.places.available_permits()
+        reap(&mut tasks);
+        tasks
     }
 }
 

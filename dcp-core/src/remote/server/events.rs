@@ -27,30 +27,54 @@ pub(super) fn routes(context: &Context, source: &Arc<dyn EventSource>) -> Router
 fn facts(context: &Context, source: &Arc<dyn EventSource>) -> Router {
     let (identity, ends, logs) = (Arc::clone(source), Arc::clone(source), Arc::clone(source));
     let (fence, prefix, cursor) = (Arc::clone(source), Arc::clone(source), Arc::clone(source));
-    let identity = read(context, |_: &StoreIdentity| SMALL, move |(): ()| {
-        let source = Arc::clone(&identity);
-        async move { source.identity().await }
-    });
-    let ends = read(context, |cut: &Cut| SMALL + cut.len() * 320, move |named: Vec<LogId>| {
-        let source = Arc::clone(&ends);
-        async move { source.ends(&named).await }
-    });
-    let logs = read(context, |logs: &Vec<LogId>| SMALL + logs.len() * 64, move |(): ()| {
-        let source = Arc::clone(&logs);
-        async move { source.logs().await }
-    });
-    let fence = read(context, |_: &Fence| SMALL, move |log: LogId| {
-        let source = Arc::clone(&fence);
-        async move { source.fence(&log).await }
-    });
-    let prefix = read(context, |_: &Option<PrefixDigest>| SMALL, move |question: Prefix<'static>| {
-        let source = Arc::clone(&prefix);
-        async move { source.prefix(&question.log, question.count).await }
-    });
-    let cursor = read(context, |_: &Option<Bytes>| SMALL, move |name: CursorName| {
-        let source = Arc::clone(&cursor);
-        async move { source.cursor(&name).await }
-    });
+    let identity = read(
+        context,
+        |_: &StoreIdentity| SMALL,
+        move |(): ()| {
+            let source = Arc::clone(&identity);
+            async move { source.identity().await }
+        },
+    );
+    let ends = read(
+        context,
+        |cut: &Cut| SMALL + cut.len() * 320,
+        move |named: Vec<LogId>| {
+            let source = Arc::clone(&ends);
+            async move { source.ends(&named).await }
+        },
+    );
+    let logs = read(
+        context,
+        |logs: &Vec<LogId>| SMALL + logs.len() * 64,
+        move |(): ()| {
+            let source = Arc::clone(&logs);
+            async move { source.logs().await }
+        },
+    );
+    let fence = read(
+        context,
+        |_: &Fence| SMALL,
+        move |log: LogId| {
+            let source = Arc::clone(&fence);
+            async move { source.fence(&log).await }
+        },
+    );
+    let prefix = read(
+        context,
+        |_: &Option<PrefixDigest>| SMALL,
+        move |question: Prefix<'static>| {
+            let source = Arc::clone(&prefix);
+            async move { source.prefix(&question.log, question.count).await }
+        },
+    );
+    let cursor = read(
+        context,
+        |_: &Option<Bytes>| SMALL,
+        move |name: CursorName| {
+            let source = Arc::clone(&cursor);
+            async move { source.cursor(&name).await }
+        },
+    );
     Router::new()
         .route(paths::EVENTS_IDENTITY, identity)
         .route(paths::EVENTS_ENDS, ends)
@@ -70,15 +94,22 @@ fn records(context: &Context, source: &Arc<dyn EventSource>) -> Router {
             async move { source.sightings(&question.scope, question.partition, &question.ids).await }
         },
     );
-    let open = read(context, |(): &()| SMALL, move |question: Open<'static>| {
-        let source = Arc::clone(&open);
-        async move { source.open_reader(&question.log, question.from).await.map(drop) }
-    });
-    let reading =
-        read(context, |records: &Vec<Placed>| SMALL + records_bytes(records), move |question: Read<'static>| {
+    let open = read(
+        context,
+        |(): &()| SMALL,
+        move |question: Open<'static>| {
+            let source = Arc::clone(&open);
+            async move { source.open_reader(&question.log, question.from).await.map(drop) }
+        },
+    );
+    let reading = read(
+        context,
+        |records: &Vec<Placed>| SMALL + records_bytes(records),
+        move |question: Read<'static>| {
             let source = Arc::clone(&reading);
             async move { read_page(source.as_ref(), &question).await }
-        });
+        },
+    );
     Router::new()
         .route(paths::EVENTS_SIGHTINGS, sightings)
         .route(paths::EVENTS_OPEN, open)

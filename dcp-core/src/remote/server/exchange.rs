@@ -111,7 +111,7 @@ where
 }
 
 /// Puts the key before every path, known or not.
-pub(super) fn guarded(router: Router, key: BearerKey) -> Router {
+pub(super) fn guarded(context: &Context, router: Router, key: BearerKey) -> Router {
     router
         .fallback(|request: Request| async move {
             let path = request.uri().path().to_owned();
@@ -121,18 +121,35 @@ pub(super) fn guarded(router: Router, key: BearerKey) -> Router {
         .method_not_allowed_fallback(|| async {
             rejection(StatusCode::METHOD_NOT_ALLOWED, Error::invalid("not-post", "every request is a POST"))
         })
-        .layer(from_fn_with_state(Arc::new(key), authorize))
+        .layer(from_fn_with_state((Arc::new(key), Arc::clone(&context.clock)), authorize))
 }
 
-async fn authorize(State(key): State<Arc<BearerKey>>, request: Request, next: Next) -> Response {
+async fn authorize(
+    State((key, clock)): State<(Arc<BearerKey>, Arc<dyn Clock>)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let presented = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
     if key.is_presented_by(presented) {
         return next.run(request).await;
     }
+    // A client that is still sending would see a reset and not the answer.
+    discard(request.into_body(), clock.as_ref()).await;
     let error = Error::refused("wrong-key", "the bearer key is missing or wrong");
     let mut response = rejection(StatusCode::UNAUTHORIZED, error);
     response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
+}
+
+/// Reads a body of lawful size to its end and keeps nothing of it.
+async fn discard(body: Body, clock: &dyn Clock) {
+    let mut body = Limited::new(body, BODY_MAX_BYTES);
+    let discarded = async { while let Some(Ok(_)) = body.frame().await {} };
+    tokio::select! {
+        biased;
+        () = discarded => {}
+        () = clock.sleep(BODY_WAIT) => {}
+    }
 }
 
 fn reject(failure: Failure) -> Response {

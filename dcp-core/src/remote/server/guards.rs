@@ -19,10 +19,14 @@ pub(super) fn routes(context: &Context, guards: Guards) -> Router {
     Router::new()
         .route(
             paths::GUARDS_FENCE,
-            read(context, |_: &Fence| SMALL, move |which: GuardRef<'static>| {
-                let guards = Arc::clone(&reading);
-                async move { find(&guards, &which)?.0.fence().await }
-            }),
+            read(
+                context,
+                |_: &Fence| SMALL,
+                move |which: GuardRef<'static>| {
+                    let guards = Arc::clone(&reading);
+                    async move { find(&guards, &which)?.0.fence().await }
+                },
+            ),
         )
         .route(
             paths::GUARDS_SEAL,
@@ -44,9 +48,9 @@ async fn seal(guards: &Guards, question: &Seal<'_>) -> Result<SealReceipt, Failu
 }
 
 fn find<'a>(guards: &'a Guards, which: &GuardRef<'_>) -> Result<&'a (Arc<dyn Sealable>, Arc<Keyring>), Error> {
-    let found = guards.get(which.resource.as_ref()).ok_or_else(|| {
-        Error::invalid("unknown-guard", format!("no guard of {} is offered here", which.resource))
-    })?;
+    let found = guards
+        .get(which.resource.as_ref())
+        .ok_or_else(|| Error::invalid("unknown-guard", format!("no guard of {} is offered here", which.resource)))?;
     if found.0.slice() != which.slice.as_ref() {
         return Err(Error::refused(
             "other-slice",

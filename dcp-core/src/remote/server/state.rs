@@ -33,10 +33,14 @@ pub(super) fn routes(context: &Context, store: &Arc<dyn StateStore>) -> Router {
         )
         .route(
             paths::STATE_COMMIT,
-            effect(context, |_: &Revision| SMALL, move |transaction: Transaction| {
-                let store = Arc::clone(&committing);
-                async move { store.commit(transaction).await }
-            }),
+            effect(
+                context,
+                |_: &Revision| SMALL,
+                move |transaction: Transaction| {
+                    let store = Arc::clone(&committing);
+                    async move { store.commit(transaction).await }
+                },
+            ),
         )
 }
 
