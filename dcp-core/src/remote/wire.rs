@@ -2,6 +2,9 @@
 
 pub(super) mod messages;
 
+#[cfg(test)]
+mod tests;
+
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
