@@ -1,0 +1,1 @@
+//! The ports, each behind an endpoint.
