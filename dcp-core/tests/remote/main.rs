@@ -1,9 +1,12 @@
 //! Ports over HTTP: what a client may conclude, under every fault that a socket can have.
 
 mod answers;
+mod appends;
+mod events;
 mod faults;
+mod guards;
 mod operation;
-mod ports;
+
 mod proxy;
 mod rig;
 mod serving;

@@ -1,1 +1,0 @@
-//! The ports, each behind an endpoint.
