@@ -6,6 +6,7 @@
 pub mod event_store;
 pub mod fixtures;
 mod interrupted;
+pub mod state_store;
 
 use std::fmt;
 use std::future::Future;
