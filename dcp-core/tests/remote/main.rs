@@ -2,6 +2,7 @@
 
 mod answers;
 mod appends;
+mod conformance;
 mod events;
 mod faults;
 mod guards;

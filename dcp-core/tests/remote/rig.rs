@@ -47,6 +47,11 @@ impl Running {
         self.task.join_next().await.unwrap().unwrap()
     }
 
+    /// Ends the server as a crash does: nothing is finished.
+    pub(crate) async fn kill(&mut self) {
+        self.task.shutdown().await;
+    }
+
     pub(crate) async fn stopped(mut self) -> Result<(), Error> {
         self.stop.cancel();
         self.ended().await
