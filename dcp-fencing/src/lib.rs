@@ -1,1 +1,5 @@
 //! placeholder
+
+pub mod election;
+pub mod telemetry;
+pub mod witness;
