@@ -3,6 +3,8 @@
 //! A clause is an async function that returns a [`Violation`] instead of panicking, so that a
 //! planted defect can be asserted as "fails exactly this clause".
 
+pub mod fixtures;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
