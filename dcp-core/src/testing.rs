@@ -4,6 +4,7 @@
 //! planted defect can be asserted as "fails exactly this clause".
 
 pub mod fixtures;
+pub mod resource_guard;
 
 use std::fmt;
 use std::future::Future;
