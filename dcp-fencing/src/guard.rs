@@ -235,9 +235,7 @@ impl SliceGuard {
                 Transaction::new().unchanged(self.key.clone(), entry.as_ref()).put(self.key.clone(), value);
             match self.parts.store.commit(transaction).await {
                 Ok(revision) => self.desk.gate().learn(Some(revision), next),
-                Err(Failure::NotApplied(error))
-                    if error.kind() == ErrorKind::Conflict && attempts < ATTEMPTS_MAX =>
-                {
+                Err(Failure::NotApplied(error)) if error.kind() == ErrorKind::Conflict && attempts < ATTEMPTS_MAX => {
                     continue;
                 }
                 Err(failure) => return Err(failure),
@@ -339,9 +337,10 @@ impl ResourceGuard for SliceGuard {
     }
 
     fn admit(&self, grant: &WriteGrant, now: Moment) -> Result<Permit, Error> {
-        let ticket = self.desk.gate().admit(grant, || {
-            self.parts.lease.check(&self.parts.slice, grant.epoch, now).map(|_| ())
-        })?;
+        let ticket = self
+            .desk
+            .gate()
+            .admit(grant, || self.parts.lease.check(&self.parts.slice, grant.epoch, now).map(|_| ()))?;
         Ok(Permit::new(Arc::<Desk>::clone(&self.desk), ticket))
     }
 }

@@ -163,8 +163,7 @@ impl OwnershipLeases {
             let renewal = LeaseRenewal::new(self.region.clone(), slices, store);
             let sent = self.clock.now();
             match self.witness.renew(&renewal).await {
-                Err(Failure::NotApplied(error))
-                    if error.kind() == ErrorKind::Conflict && attempts < ATTEMPTS_MAX => {}
+                Err(Failure::NotApplied(error)) if error.kind() == ErrorKind::Conflict && attempts < ATTEMPTS_MAX => {}
                 Err(failure) => return Err(failure),
                 Ok(reading) => {
                     self.holdings().renewed(&renewal.slices, self.terms.valid_until(sent));

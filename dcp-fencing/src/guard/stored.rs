@@ -59,7 +59,7 @@ impl StoredFence {
     pub(crate) fn refuse_contested(&self, place: &dyn fmt::Display, epoch: Epoch) -> Result<(), Error> {
         if self.contested && self.fence.highest().is_some_and(|highest| highest.epoch == epoch) {
             return Err(Error::fenced(
-                "other-issuer",
+                "dual-claim",
                 format!("{place}: two issuers have presented epoch {epoch}; sign a new epoch"),
             ));
         }
@@ -91,9 +91,7 @@ impl StoredFence {
                 Outcome::Contest(Self { fence: self.fence.clone(), contested: true }, error)
             }
             (_, Some(error)) => Outcome::Refuse(error),
-            (Judgement::Raises, None) => {
-                Outcome::Write(Self { fence: self.fence.raised(rank), contested: false })
-            }
+            (Judgement::Raises, None) => Outcome::Write(Self { fence: self.fence.raised(rank), contested: false }),
             (_, None) => Outcome::Stands,
         }
     }

@@ -86,7 +86,7 @@ impl DefectiveGuard {
     // A permit that the inner guard does not count. It still checks the lease a second time.
     fn uncounted(&self, grant: &WriteGrant) -> Permit {
         let lease = Some((Arc::clone(&self.lease), grant.slice.clone(), grant.epoch));
-        Permit::new(Arc::new(Uncounted { lease, inner: Mutex::new(None) }), 0)
+        Permit::new(Arc::new(Uncounted { lease, inner: Mutex::new(None), recount: None }), 0)
     }
 
     fn admits_anyway(&self, grant: &WriteGrant, error: &Error) -> bool {
@@ -118,11 +118,11 @@ impl Sealable for DefectiveGuard {
     async fn seal(&self, token: &FencingToken) -> Result<SealReceipt, Failure> {
         if self.has(GuardDefect::RefusesOnlyTheSecondIssuer) {
             let fence = self.inner.fence().await.map_err(Failure::NotApplied)?;
-            let other = fence.highest().is_some_and(|highest| {
-                highest.epoch == token.grant().epoch && highest.issuer != token.grant().owner
-            });
+            let other = fence
+                .highest()
+                .is_some_and(|highest| highest.epoch == token.grant().epoch && highest.issuer != token.grant().owner);
             if other {
-                return Err(Failure::NotApplied(Error::fenced("other-issuer", "refused, and forgotten")));
+                return Err(Failure::NotApplied(Error::fenced("dual-claim", "refused, and forgotten")));
             }
         }
         match self.inner.seal(token).await {
@@ -173,10 +173,12 @@ impl ResourceGuard for DefectiveGuard {
         match self.defect {
             GuardDefect::SealDoesNotDrain => {
                 permit.not_applied();
-                Ok(self.uncounted(grant))
+                let lease = Some((Arc::clone(&self.lease), grant.slice.clone(), grant.epoch));
+                let recount = Some((Arc::clone(&self.inner), grant.clone(), now));
+                Ok(Permit::new(Arc::new(Uncounted { lease, inner: Mutex::new(None), recount }), 0))
             }
             GuardDefect::NoSecondLeaseCheck => {
-                Ok(Permit::new(Arc::new(Uncounted { lease: None, inner: Mutex::new(Some(permit)) }), 0))
+                Ok(Permit::new(Arc::new(Uncounted { lease: None, inner: Mutex::new(Some(permit)), recount: None }), 0))
             }
             GuardDefect::ElectionsRefuseAppends if self.seen().seals > 1 => {
                 permit.not_applied();
@@ -192,6 +194,8 @@ impl ResourceGuard for DefectiveGuard {
 struct Uncounted {
     lease: Option<(Arc<dyn OwnershipLease>, SliceRef, Epoch)>,
     inner: Mutex<Option<Permit>>,
+    // Where a drop is still told of, although nothing was counted.
+    recount: Option<(Arc<dyn ResourceGuard>, WriteGrant, Moment)>,
 }
 
 impl Uncounted {
@@ -218,5 +222,8 @@ impl PermitLedger for Uncounted {
 
     fn dropped(&self, _ticket: u64) {
         drop(self.inner());
+        if let Some((guard, grant, now)) = &self.recount {
+            drop(guard.admit(grant, *now));
+        }
     }
 }

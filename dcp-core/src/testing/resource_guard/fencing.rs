@@ -57,9 +57,9 @@ pub async fn g7_two_issuers_are_both_refused<Fx: ResourceGuardFixture>() -> Resu
     let guard = fixture.guard();
     guard.seal(&scene.east_token(2, 5)).await?;
     let second = guard.seal(&scene.west_token(2, 1)).await.err();
-    demand!(is_not_applied(second.as_ref(), "other-issuer"), "the second issuer was answered with {second:?}");
+    demand!(is_not_applied(second.as_ref(), "dual-claim"), "the second issuer was answered with {second:?}");
     let first = guard.seal(&scene.east_token(2, 6)).await.err();
-    demand!(is_not_applied(first.as_ref(), "other-issuer"), "the first issuer was then answered with {first:?}");
+    demand!(is_not_applied(first.as_ref(), "dual-claim"), "the first issuer was then answered with {first:?}");
     let opened = guard.open(&scene.west(2)).await.err();
     demand!(is_fenced(opened.as_ref()), "a contested epoch opened the guard: {opened:?}");
     guard.seal(&scene.east_token(3, 1)).await?;
@@ -81,6 +81,9 @@ pub async fn g8_lower_revisions_are_told<Fx: ResourceGuardFixture>() -> Result<(
     let stale = attempt.as_ref().is_some_and(|error| error.code() == "stale");
     demand!(stale, "an attempt under a lower revision was answered with {attempt:?}");
     let seal = guard.seal(&scene.west_token(1, 50)).await.err();
-    demand!(is_not_applied(seal.as_ref(), "revision-regressed"), "a seal at a lower revision was answered with {seal:?}");
+    demand!(
+        is_not_applied(seal.as_ref(), "revision-regressed"),
+        "a seal at a lower revision was answered with {seal:?}"
+    );
     Ok(())
 }
