@@ -10,6 +10,11 @@ pub mod fixtures;
 mod interrupted;
 pub mod state_store;
 pub mod journal;
+pub mod defects;
+pub mod event_store;
+pub mod fixtures;
+mod interrupted;
+pub mod resource_guard;
 
 use std::fmt;
 use std::future::Future;

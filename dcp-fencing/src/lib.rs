@@ -1,1 +1,7 @@
 //! placeholder
+
+pub mod election;
+pub mod guard;
+pub mod leases;
+pub mod telemetry;
+pub mod witness;

@@ -1,0 +1,133 @@
+//! The arithmetic of ownership leases under drifting clocks, lost answers and late landings.
+
+use std::time::Duration;
+
+use dcp_core::clock::Moment;
+use dcp_core::lease::{Challenge, ChallengeState, LeaseTerms};
+use proptest::prelude::*;
+
+const PPM: u64 = 1_000_000;
+
+/// A clock that runs at `ppm` millionths of real time, which is given in nanoseconds.
+#[derive(Debug, Clone, Copy)]
+struct Drifting {
+    ppm: u64,
+    zero: u64,
+}
+
+impl Drifting {
+    fn at(self, real: u64) -> Moment {
+        let ran = u128::from(real) * u128::from(self.ppm) / u128::from(PPM);
+        Moment::from_nanos(self.zero + u64::try_from(ran).unwrap())
+    }
+
+    /// The first real time, to the nanosecond, at which the clock shows `moment` or later.
+    fn real(self, moment: Moment) -> u64 {
+        let ran = u128::from(moment.as_nanos().saturating_sub(self.zero));
+        u64::try_from((ran * u128::from(PPM)).div_ceil(u128::from(self.ppm))).unwrap()
+    }
+}
+
+#[derive(Debug, Clone)]
+struct World {
+    terms: LeaseTerms,
+    owner: Drifting,
+    challenger: Drifting,
+}
+
+fn world() -> impl Strategy<Value = World> {
+    (200..20_000_u64, 0..50_000_u32, 1..40_u64)
+        .prop_flat_map(|(ttl, rho, part)| {
+            let deadline = Duration::from_millis(ttl * part / 100 + 1);
+            let terms = LeaseTerms::new(Duration::from_millis(ttl), rho, deadline);
+            let rho = u64::from(rho);
+            let clock = move || {
+                let rate = prop_oneof![Just(PPM - rho), Just(PPM + rho), PPM - rho..=PPM + rho];
+                (rate, 0..1_000_000_000_000_u64).prop_map(|(ppm, zero)| Drifting { ppm, zero })
+            };
+            (Just(terms), clock(), clock())
+        })
+        .prop_filter_map("terms that leave an owner too little", |(terms, owner, challenger)| {
+            terms.ok().map(|terms| World { terms, owner, challenger })
+        })
+}
+
+/// One renewal: when it is sent, how long it takes to land, and whether its answer arrives.
+fn renewals() -> impl Strategy<Value = Vec<(u64, u64, bool)>> {
+    prop::collection::vec((0..4_000_000_000_u64, 0..3_000_000_000_u64, any::<bool>()), 1..12)
+}
+
+/// One reading by the challenger: pause before it, and how long its answer takes.
+fn readings() -> impl Strategy<Value = Vec<(u64, u64)>> {
+    prop::collection::vec((0..3_000_000_000_u64, 0..2_000_000_000_u64), 1..40)
+}
+
+proptest! {
+    #[test]
+    fn the_owner_and_its_clients_stop_before_a_challenger_may_claim(
+        world in world(),
+        sent in 0..1_000_000_000_000_u64,
+        seen_after in 0..5_000_000_000_u64,
+        client_ppm in 0..=200_u64,
+    ) {
+        let World { terms, owner, challenger } = world;
+        let owner_ends = owner.real(terms.valid_until(owner.at(sent)));
+        let mut challenge = Challenge::new();
+        let seen = challenger.at(sent + seen_after);
+        challenge.observe(1, 1, seen);
+        let claims = challenger.real(seen.after(terms.challenge_wait()));
+        prop_assert!(owner_ends < claims, "the owner ends at {owner_ends}, the challenger claims at {claims}");
+
+        // The last answer, sent when the owner's lease ended at the latest, is counted at most one
+        // deadline later, on a client's clock that is as slow as the bound allows.
+        let rho = (terms.rate_error() * 1e6).round();
+        let slowest = Drifting { ppm: PPM - client_ppm.min(rho as u64), zero: 0 };
+        let counted = owner_ends + slowest.real(Moment::from_nanos(0).after(terms.request_deadline()));
+        prop_assert!(counted <= claims + 10, "a client counts until {counted}, the challenger claims at {claims}");
+
+        let early = challenger.at(claims.saturating_sub(1_000_000));
+        let too_early = matches!(challenge.state(&terms, early), ChallengeState::RunOut { .. });
+        prop_assert!(!too_early, "run out a millisecond early");
+    }
+
+    #[test]
+    fn a_claim_that_succeeds_finds_no_valid_owner(world in world(), renewals in renewals(), readings in readings()) {
+        let World { terms, owner, challenger } = world;
+        // Renewals in the order in which they land; one at a time, as the owner sends them.
+        let mut landed = Vec::new();
+        let mut real = 0;
+        for (pause, way, answered) in renewals {
+            let sent = real + pause;
+            real = sent + way;
+            landed.push((real, owner.at(sent), answered));
+        }
+        let held = |at: u64| u64::try_from(landed.iter().filter(|(lands, ..)| *lands <= at).count()).unwrap();
+        let mut challenge = Challenge::new();
+        let mut now = 0;
+        for (pause, way) in readings {
+            let read = now + pause;
+            now = read + way;
+            if held(read) > 0 {
+                challenge.observe(held(read), held(read), challenger.at(now));
+            }
+            let ChallengeState::RunOut { revision, .. } = challenge.state(&terms, challenger.at(now)) else { continue };
+            if revision != held(now) {
+                continue; // The conditional claim is refused: a renewal slipped in.
+            }
+            for (lands, sent, answered) in &landed {
+                let valid = *answered && *lands <= now && owner.at(now) < terms.valid_until(*sent);
+                prop_assert!(!valid, "claimed at {now} while the renewal sent at {sent:?} was valid");
+            }
+        }
+    }
+
+    #[test]
+    fn terms_leave_the_owner_half_or_are_refused(ttl in 0..100_000_u64, rho in 0..300_000_u32, deadline in 0..100_000_u64) {
+        let made = LeaseTerms::new(Duration::from_millis(ttl), rho, Duration::from_millis(deadline));
+        if let Ok(terms) = made {
+            let usable = terms.valid_until(Moment::from_nanos(0)).since(Moment::from_nanos(0));
+            prop_assert!(usable * 2 >= terms.ttl() && !terms.ttl().is_zero());
+            prop_assert!(terms.challenge_wait() >= terms.ttl());
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The witness over a state store, which may be a remote one.
+//!
+//! It orders takeovers and needs no clock: whoever challenges an owner times the lease on its own
+//! clock, and claims under the condition that the lease has not been renewed since.
+//!
+//! | Key | Value |
+//! |---|---|
+//! | `ownership/<scope>/<slice>/head` | the newest signed record |
+//! | `ownership/<scope>/<slice>/record/<epoch>` | every signed record |
+//! | `lease/<region>` | sequence, slices with their epochs, the store's incarnation and commit |
+
+mod chain;
+mod decide;
+mod layout;
+
+pub use chain::{find_claim, verify_chain};
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use dcp_core::ids::{RegionId, SliceRef};
+use dcp_core::ownership::{Claim, WriteGrant};
+use dcp_core::ports::state_store::SCAN_MAX;
+use dcp_core::ports::{Entry, Key, LeaseReading, LeaseRenewal, Revision, StateStore, Transaction, Witness};
+use dcp_core::treaty::Treaty;
+use dcp_core::{Error, Failure};
+
+use self::layout::StoredLease;
+
+/// A [`Witness`] over a [`StateStore`].
+///
+/// Each renewal and each claim is one conditional commit. On `Conflict` what it was decided from
+/// has moved: the caller reads and decides again, at most a few times.
+#[derive(Debug)]
+pub struct StateStoreWitness {
+    store: Arc<dyn StateStore>,
+    treaty: Arc<Treaty>,
+}
+
+impl StateStoreWitness {
+    /// A witness that judges by this treaty. Does no I/O.
+    #[must_use]
+    pub fn new(store: Arc<dyn StateStore>, treaty: Arc<Treaty>) -> Self {
+        Self { store, treaty }
+    }
+
+    /// The ownership that this very claim made, in whatever place of the chain: what to ask after a
+    /// claim whose outcome is not known.
+    ///
+    /// # Errors
+    /// As [`Witness::chain`].
+    pub async fn claimed(&self, slice: &SliceRef, claim: &Claim) -> Result<Option<WriteGrant>, Error> {
+        Ok(find_claim(&self.chain(slice).await?, claim).cloned())
+    }
+
+    async fn heads<'a>(&self, slices: impl Iterator<Item = &'a SliceRef>) -> Result<Heads, Error> {
+        let mut heads = Heads::default();
+        for slice in slices {
+            let key = layout::head_key(slice)?;
+            let entry = self.store.read(&key).await?;
+            if let Some(entry) = &entry {
+                heads.grants.insert(slice.clone(), layout::read_grant(self.treaty.keyring(), entry)?);
+            }
+            heads.read.push((key, entry));
+        }
+        Ok(heads)
+    }
+
+    // Of one moment up to SCAN_MAX entries; records are never rewritten, so that pages still join,
+    // and records newer than the head of the first page are left for the next reader.
+    async fn entries(&self, slice: &SliceRef) -> Result<Vec<Entry>, Error> {
+        let prefix = layout::slice_prefix(slice);
+        let mut entries: Vec<Entry> = Vec::new();
+        loop {
+            let after = entries.last().map(|entry| entry.key.clone());
+            let page = self.store.scan(&prefix, after.as_ref(), SCAN_MAX).await?;
+            let full = page.len() == SCAN_MAX;
+            entries.extend(page);
+            if !full {
+                return Ok(entries);
+            }
+        }
+    }
+}
+
+// Heads as read, with what a commit is conditional on.
+#[derive(Debug, Default)]
+struct Heads {
+    grants: BTreeMap<SliceRef, WriteGrant>,
+    read: Vec<(Key, Option<Entry>)>,
+}
+
+impl Heads {
+    fn unchanged(&self, transaction: Transaction) -> Transaction {
+        self.read.iter().fold(transaction, |all, (key, entry)| all.unchanged(key.clone(), entry.as_ref()))
+    }
+}
+
+#[async_trait]
+impl Witness for StateStoreWitness {
+    async fn ownership(&self, slice: &SliceRef) -> Result<Option<WriteGrant>, Error> {
+        Ok(self.chain(slice).await?.pop())
+    }
+
+    async fn chain(&self, slice: &SliceRef) -> Result<Vec<WriteGrant>, Error> {
+        let entries = self.entries(slice).await?;
+        let head_key = layout::head_key(slice)?;
+        let (heads, records): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| entry.key == head_key);
+        let keyring = self.treaty.keyring();
+        let Some(head) = heads.first() else {
+            return match records.first() {
+                None => Ok(Vec::new()),
+                Some(record) => Err(Error::corrupt("broken-chain", format!("{}: has no head", record.key))),
+            };
+        };
+        let head = layout::read_grant(keyring, head)?;
+        let records = records.iter().map(|entry| layout::read_grant(keyring, entry));
+        let mut chain = records.collect::<Result<Vec<_>, _>>()?;
+        chain.retain(|record| record.epoch <= head.epoch);
+        verify_chain(&self.treaty, slice, &chain)?;
+        if chain.last().map(WriteGrant::digest) != Some(head.digest()) {
+            return Err(Error::corrupt("broken-chain", format!("{slice}: the head is not its last record")));
+        }
+        Ok(chain)
+    }
+
+    async fn lease(&self, region: &RegionId) -> Result<Option<LeaseReading>, Error> {
+        let entry = self.store.read(&layout::lease_key(region)?).await?;
+        entry.map(|entry| layout::read_lease(region, &entry)).transpose()
+    }
+
+    async fn renew(&self, renewal: &LeaseRenewal) -> Result<LeaseReading, Failure> {
+        let prepare = async {
+            let previous = self.lease(&renewal.region).await?;
+            let heads = self.heads(renewal.slices.keys()).await?;
+            let sequence = decide::judge_renewal(previous.as_ref(), renewal, &heads.grants)?;
+            let key = layout::lease_key(&renewal.region)?;
+            let value = StoredLease::of(renewal, sequence).to_value()?;
+            let transaction = match &previous {
+                None => Transaction::new().absent(key.clone()),
+                Some(lease) => Transaction::new().at(key.clone(), Revision::from_store(lease.revision)),
+            };
+            Ok((sequence, heads.unchanged(transaction).put(key, value)))
+        };
+        let (sequence, transaction) = prepare.await.map_err(Failure::NotApplied)?;
+        let revision = self.store.commit(transaction).await?.get();
+        Ok(LeaseReading { sequence, revision, renewal: renewal.clone() })
+    }
+
+    async fn claim(&self, records: &[WriteGrant], lease: Option<(&RegionId, u64)>) -> Result<(), Failure> {
+        let prepare = async {
+            let heads = self.heads(records.iter().map(|record| &record.slice)).await?;
+            if heads.read.len() > heads.read.iter().map(|(key, _)| key).collect::<std::collections::BTreeSet<_>>().len()
+            {
+                return Err(Error::invalid("slice-twice", "a claim names a slice twice"));
+            }
+            let appended = decide::judge_claim(&self.treaty, records, &heads.grants, lease)?;
+            let mut transaction = heads.unchanged(Transaction::new());
+            if let Some((region, revision)) = lease {
+                transaction = transaction.at(layout::lease_key(region)?, Revision::from_store(revision));
+            }
+            for record in &appended {
+                // The treaty's own keys must vouch for it, whichever key set the caller opened it with.
+                self.treaty.keyring().open_by_issuer::<dcp_core::ownership::Ownership>(record.envelope())?;
+                let value = layout::write_grant(record)?;
+                transaction = transaction
+                    .put(layout::record_key(&record.slice, record.epoch)?, value.clone())
+                    .put(layout::head_key(&record.slice)?, value);
+            }
+            Ok((!appended.is_empty()).then_some(transaction))
+        };
+        match prepare.await.map_err(Failure::NotApplied)? {
+            None => Ok(()),
+            Some(transaction) => self.store.commit(transaction).await.map(|_| ()),
+        }
+    }
+}
