@@ -1,0 +1,39 @@
+//! Parity: the mirror against the ends that the source named, at the same counts.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use dcp_core::Error;
+use dcp_core::ports::{ParityCheck, ParityReport};
+use dcp_core::position::{Cut, PrefixDigest};
+
+use crate::StoreLink;
+
+#[async_trait]
+impl ParityCheck for StoreLink {
+    /// Compares the mirror's prefixes with the digests that the cut holds: a cut is the source's
+    /// own statement (its ends, or a seal receipt), so that the source is not asked again and
+    /// parity can be told while it is dark.
+    ///
+    /// # Errors
+    /// `Invalid` for a log that the link does not copy; else what the local store says.
+    async fn compare(&self, cut: &Cut) -> Result<ParityReport, Error> {
+        let mut report = ParityReport { equal: BTreeMap::new(), divergent: BTreeMap::new() };
+        for (log, end) in cut.iter() {
+            if !self.settings.logs.contains(log) {
+                let sentence = format!("link {} does not copy {log}", self.settings.id);
+                return Err(Error::invalid("unknown-log", sentence));
+            }
+            let here = match end.prefix.count {
+                0 => Some(PrefixDigest::EMPTY),
+                count => self.ports.local.prefix(log, count).await?,
+            };
+            if here == Some(end.prefix) {
+                report.equal.insert(log.clone(), end.prefix);
+            } else {
+                report.divergent.insert(log.clone(), (Some(end.prefix), here));
+            }
+        }
+        Ok(report)
+    }
+}
