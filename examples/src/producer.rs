@@ -150,7 +150,8 @@ impl Producer {
     /// that goes on refusing, or evidence that cannot be written.
     ///
     /// # Cancel safety
-    /// Dropped, it behaves as after a hard kill: open a new one to go on.
+    /// Dropped, it behaves as after a hard kill: open a new one to go on. The evidence is free for
+    /// that once a sync that was under way has ended.
     pub async fn run(self, stop: &CancellationToken) -> Result<(), Error> {
         run::run(self, stop).await
     }

@@ -3,7 +3,9 @@
 mod lane;
 mod owners;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use dcp_core::clock::{Clock, Moment};
 use dcp_core::error::Error;
@@ -19,6 +21,9 @@ use super::progress::{FirstAcks, Progress};
 use super::work::complete_to;
 use super::{Gate, Producer, ProducerSettings};
 use crate::orders::Orders;
+
+/// How often the owners are asked for while all goes well.
+const FOLLOW_INTERVAL: Duration = Duration::from_millis(250);
 
 /// What all partitions share.
 #[derive(Debug)]
@@ -44,7 +49,7 @@ struct Board {
 
 #[derive(Debug)]
 struct BoardState {
-    waiting: std::collections::BTreeMap<u32, Option<u64>>,
+    waiting: BTreeMap<u32, Option<u64>>,
     first_acks: FirstAcks,
 }
 
@@ -89,12 +94,40 @@ pub(super) async fn run(producer: Producer, stop: &CancellationToken) -> Result<
     let home = settings.home.region_id();
     let shared = Arc::new(Shared { settings, home, orders, owners, clock, stamps, evidence, gate, board });
     let mut group = TaskGroup::new(stop);
+    let done = group.stop_token().child_token();
+    let alive = Arc::new(done.clone().drop_guard());
+    group.spawn("owners", follow(Arc::clone(&shared), done));
     group.spawn("evidence", writer.run());
     for (partition, lane) in (0..).zip(work.into_lanes()) {
-        let task = lane::run(Arc::clone(&shared), partition, lane, resumed, group.stop_token());
+        let task = lane::run(Arc::clone(&shared), partition, lane, resumed, Arc::clone(&alive), group.stop_token());
         group.spawn(format!("partition {partition}"), task);
     }
-    // The writer ends with the last sender, which the partitions hold.
-    drop(shared);
+    // The follower ends with the last partition, and the writer with the last sender.
+    drop((shared, alive));
     group.join().await
 }
+
+/// Asks for the owners also while all goes well, so that partitions follow a higher epoch even if
+/// the old owner should go on answering.
+async fn follow(shared: Arc<Shared>, done: CancellationToken) -> Result<(), Error> {
+    let scope = shared.settings.home.scope_id();
+    let slices = shared.settings.treaty.slices().into_iter().filter(|slice| slice.scope == scope);
+    let slices: Vec<SliceRef> = slices.collect();
+    loop {
+        tokio::select! {
+            biased;
+            () = done.cancelled() => return Ok(()),
+            () = shared.clock.sleep(FOLLOW_INTERVAL) => {}
+        }
+        for slice in &slices {
+            tokio::select! {
+                biased;
+                () = done.cancelled() => return Ok(()),
+                heard = shared.owners.ask(slice) => drop(heard?),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+pub(in crate::producer) mod tests;

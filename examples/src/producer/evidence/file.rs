@@ -108,3 +108,13 @@ impl<T: DeserializeOwned> Iterator for Lines<T> {
         }
     }
 }
+
+#[cfg(test)]
+impl EvidenceFile {
+    /// A file on a disk without room.
+    pub(super) fn full_disk() -> Self {
+        let path = PathBuf::from("/dev/full");
+        let file = OpenOptions::new().append(true).open(&path).unwrap();
+        Self { path, file }
+    }
+}

@@ -10,7 +10,7 @@ use dcp_core::ids::{RegionId, SliceRef};
 use dcp_core::log::LogId;
 use dcp_core::ownership::Epoch;
 use dcp_core::ports::{AppendRequest, Appended};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::super::decide::{Next, Outcome, Owner, Route, check_answer, judge, next_batch};
 use super::super::evidence::{Ack, Doubt};
@@ -19,12 +19,13 @@ use super::Shared;
 use crate::orders::{event_id, new_event};
 
 /// Sends all lines of a partition. `resumed`: a batch may have been in flight when an earlier
-/// process ended.
+/// process ended. `alive` is dropped at the end of the last partition.
 pub(super) async fn run(
     shared: Arc<Shared>,
     partition: u32,
     lane: Lane,
     resumed: bool,
+    alive: Arc<DropGuard>,
     stop: CancellationToken,
 ) -> Result<(), Error> {
     let prefers_home = shared.settings.prefer_home && partition.is_multiple_of(2);
@@ -56,6 +57,7 @@ pub(super) async fn run(
         let first = (&lane.slice, counted.to.epoch, &counted.to.region, counted.at);
         shared.board.acknowledged(partition, range.len() as u64, lane.lines.get(next).copied(), first);
     }
+    drop(alive);
     Ok(())
 }
 
@@ -133,7 +135,6 @@ impl<'a> Batch<'a> {
             }
             // Another partition of the slice may have learned of a newer owner already.
             if shared.owners.newest(self.slice).is_none_or(|newest| newest.epoch <= to.epoch) {
-                route.learned_nothing();
                 self.ask(shared, route, Some(&to)).await?;
             }
         }
@@ -164,8 +165,8 @@ impl<'a> Batch<'a> {
             route.heard(&region);
         }
         if shared.owners.newest(self.slice).as_ref() <= known {
-            shared.clock.sleep(route.pause()).await;
             route.learned_nothing();
+            shared.clock.sleep(route.pause()).await;
         }
         Ok(())
     }
