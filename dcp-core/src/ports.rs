@@ -26,7 +26,7 @@ pub use health_probe::{Health, HealthProbe};
 pub use leader_election::LeaderElection;
 pub use mirror_link::{LinkDesire, LinkState, LinkStatus, LogProgress, MirrorLink, ParityCheck, ParityReport};
 pub use ownership_lease::OwnershipLease;
-pub use replay_control::{ReplayControl, ReplayStatus};
+pub use replay_control::{DeliveryCounts, ReplayControl, ReplayStatus};
 pub use resource_guard::{Permit, PermitLedger, ResourceGuard, Sealable};
 pub use state_store::{Condition, Entry, Key, Revision, StateStore, Transaction, Write};
 pub use step_action::{Facts, Readiness, StepAction, StepContext, Taken};

@@ -3,6 +3,10 @@
 //! A clause is an async function that returns a [`Violation`] instead of panicking, so that a
 //! planted defect can be asserted as "fails exactly this clause".
 
+pub mod event_store;
+pub mod fixtures;
+mod interrupted;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;

@@ -12,6 +12,24 @@ use crate::log::LogId;
 use crate::operation::Operation;
 use crate::position::Cut;
 
+/// How often a projection met each kind of delivery, since its read model was begun.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct DeliveryCounts {
+    /// Events applied in order.
+    pub new: u64,
+    /// Events met again at or below their stream's mark, with equal content; dropped.
+    pub redelivered: u64,
+    /// Events that another log of the scope had already brought, with equal content; dropped.
+    pub copy: u64,
+    /// Events of an older epoch than one already applied.
+    pub late: u64,
+    /// Events that contradict one already applied; each stopped the projection.
+    pub conflict: u64,
+    /// Events after a gap, or already in the model above their mark; each stopped the projection.
+    pub applied_ahead: u64,
+}
+
 /// What the projections of a region say of themselves.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -22,6 +40,8 @@ pub struct ReplayStatus {
     pub dirty: BTreeMap<ProjectionId, u64>,
     /// Why a projection stopped, with both digests.
     pub stopped: BTreeMap<ProjectionId, String>,
+    /// What each projection said of the events that it met.
+    pub deliveries: BTreeMap<ProjectionId, DeliveryCounts>,
 }
 
 impl ReplayStatus {

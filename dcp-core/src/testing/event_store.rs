@@ -1,0 +1,174 @@
+//! Conformance of an [`EventStore`]: clauses E1 to E16.
+//!
+//! Implement [`EventStoreFixture`] for your store and name the tests with
+//! [`event_store_conformance!`](crate::event_store_conformance).
+
+mod appending;
+mod bounds;
+mod durability;
+mod fencing;
+mod idempotency;
+mod mirroring;
+mod reading;
+mod roles;
+mod steps;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::ids::RegionId;
+use crate::ports::event_store::EventStore;
+use crate::testing::{Clause, fixtures};
+
+pub use appending::{e1_appends_are_read_back, e2_versions_have_no_gaps, e3_expected_versions_are_kept};
+pub use bounds::e16_bounds_are_kept;
+pub use durability::{e5_batches_are_whole, e6_answers_survive_a_crash, e15_commit_sequence_rises};
+pub use fencing::{e7_fence_is_durable, e8_second_writer_fences_the_first, e9_seal_drains};
+pub use idempotency::e4_ids_are_appended_once;
+pub use mirroring::e11_copies_are_written_as_they_are;
+pub use reading::{e12_readers_miss_nothing, e13_foreign_positions_are_refused, e14_prefixes_are_recomputed};
+pub use roles::e10_roles_write_their_own_logs;
+
+/// An event store under test: fresh, of the region [`fixtures::west`].
+///
+/// A clause never holds a session or a store of an earlier [`EventStoreFixture::store`] across a
+/// crash.
+#[async_trait]
+pub trait EventStoreFixture: Send + Sized + 'static {
+    /// A fresh, empty store.
+    async fn start() -> Self;
+
+    /// The store.
+    fn store(&self) -> Arc<dyn EventStore>;
+
+    /// Kills the store, so that it loses whatever was not durable, and opens it again.
+    async fn crash(&mut self);
+
+    /// The region whose store it is.
+    fn region(&self) -> RegionId {
+        fixtures::west()
+    }
+}
+
+/// The clauses, bound to a fixture.
+#[must_use]
+pub fn clauses<Fx: EventStoreFixture>() -> Vec<Clause> {
+    vec![
+        Clause {
+            id: "E1",
+            demands: "what append answered is read back",
+            run: || Box::pin(e1_appends_are_read_back::<Fx>()),
+        },
+        Clause {
+            id: "E2",
+            demands: "versions count from 1 without gaps per log and stream",
+            run: || Box::pin(e2_versions_have_no_gaps::<Fx>()),
+        },
+        Clause {
+            id: "E3",
+            demands: "an unexpected version is a conflict and writes nothing",
+            run: || Box::pin(e3_expected_versions_are_kept::<Fx>()),
+        },
+        Clause {
+            id: "E4",
+            demands: "an id is appended once per scope and partition",
+            run: || Box::pin(e4_ids_are_appended_once::<Fx>()),
+        },
+        Clause {
+            id: "E5",
+            demands: "a batch is written whole with its cursor or not at all",
+            run: || Box::pin(e5_batches_are_whole::<Fx>()),
+        },
+        Clause {
+            id: "E6",
+            demands: "what was answered survives a crash",
+            run: || Box::pin(e6_answers_survive_a_crash::<Fx>()),
+        },
+        Clause {
+            id: "E7",
+            demands: "the fence is durable and refuses what is below it",
+            run: || Box::pin(e7_fence_is_durable::<Fx>()),
+        },
+        Clause {
+            id: "E8",
+            demands: "a second writer fences the first",
+            run: || Box::pin(e8_second_writer_fences_the_first::<Fx>()),
+        },
+        Clause { id: "E9", demands: "after a seal nothing below it lands", run: || Box::pin(e9_seal_drains::<Fx>()) },
+        Clause {
+            id: "E10",
+            demands: "a writer opens only on the logs of its role",
+            run: || Box::pin(e10_roles_write_their_own_logs::<Fx>()),
+        },
+        Clause {
+            id: "E11",
+            demands: "a mirror writes what the source holds",
+            run: || Box::pin(e11_copies_are_written_as_they_are::<Fx>()),
+        },
+        Clause {
+            id: "E12",
+            demands: "readers neither miss nor repeat, also when cancelled",
+            run: || Box::pin(e12_readers_miss_nothing::<Fx>()),
+        },
+        Clause {
+            id: "E13",
+            demands: "positions of another incarnation or past the end are refused",
+            run: || Box::pin(e13_foreign_positions_are_refused::<Fx>()),
+        },
+        Clause {
+            id: "E14",
+            demands: "prefix digests are those that a reader computes",
+            run: || Box::pin(e14_prefixes_are_recomputed::<Fx>()),
+        },
+        Clause {
+            id: "E15",
+            demands: "the commit sequence rises and never goes down",
+            run: || Box::pin(e15_commit_sequence_rises::<Fx>()),
+        },
+        Clause {
+            id: "E16",
+            demands: "what is above the bounds is refused and writes nothing",
+            run: || Box::pin(e16_bounds_are_kept::<Fx>()),
+        },
+    ]
+}
+
+/// Names one test per clause of [`EventStore`](crate::ports::EventStore):
+/// `event_store_conformance!(memory, MemoryFixture)` gives `memory::e1_appends_are_read_back` and
+/// so on. Needs tokio's `macros` feature in the crate that calls it.
+#[macro_export]
+macro_rules! event_store_conformance {
+    ($name:ident, $fixture:ty) => {
+        mod $name {
+            use super::*;
+            $crate::event_store_conformance!(
+                @tests $fixture;
+                e1_appends_are_read_back
+                e2_versions_have_no_gaps
+                e3_expected_versions_are_kept
+                e4_ids_are_appended_once
+                e5_batches_are_whole
+                e6_answers_survive_a_crash
+                e7_fence_is_durable
+                e8_second_writer_fences_the_first
+                e9_seal_drains
+                e10_roles_write_their_own_logs
+                e11_copies_are_written_as_they_are
+                e12_readers_miss_nothing
+                e13_foreign_positions_are_refused
+                e14_prefixes_are_recomputed
+                e15_commit_sequence_rises
+                e16_bounds_are_kept
+            );
+        }
+    };
+    (@tests $fixture:ty; $($clause:ident)*) => {
+        $(
+            #[tokio::test]
+            async fn $clause() -> Result<(), $crate::testing::Violation> {
+                $crate::testing::event_store::$clause::<$fixture>().await
+            }
+        )*
+    };
+}

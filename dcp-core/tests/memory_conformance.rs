@@ -1,0 +1,31 @@
+//! The in-memory models keep every clause.
+#![cfg(feature = "test-util")]
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use dcp_core::memory::MemoryEventStore;
+use dcp_core::ports::EventStore;
+use dcp_core::position::LogIncarnation;
+use dcp_core::testing::event_store::EventStoreFixture;
+use dcp_core::testing::fixtures::west;
+
+struct MemoryEvents(MemoryEventStore);
+
+#[async_trait]
+impl EventStoreFixture for MemoryEvents {
+    async fn start() -> Self {
+        Self(MemoryEventStore::new(west(), LogIncarnation::from_bytes([1; 16])))
+    }
+
+    fn store(&self) -> Arc<dyn EventStore> {
+        Arc::new(self.0.clone())
+    }
+
+    async fn crash(&mut self) {
+        self.0.crash();
+        self.0.reopen();
+    }
+}
+
+dcp_core::event_store_conformance!(event_store, MemoryEvents);
