@@ -1,0 +1,90 @@
+//! Who owns each slice, by the highest signed epoch that any region has answered.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use dcp_core::clock::Clock;
+use dcp_core::error::Error;
+use dcp_core::ids::{RegionId, SliceRef};
+use dcp_core::ports::Appends;
+use dcp_core::treaty::Treaty;
+use tokio::task::JoinSet;
+
+use super::super::decide::{Owner, newer};
+
+/// How long a question may take.
+const ASK_DEADLINE: Duration = Duration::from_millis(500);
+/// How long the others are waited for once one region has answered: a dark one holds nobody up.
+const ASK_GRACE: Duration = Duration::from_millis(20);
+
+#[derive(Debug)]
+pub(super) struct Owners {
+    treaty: Arc<Treaty>,
+    regions: BTreeMap<RegionId, Arc<dyn Appends>>,
+    clock: Arc<dyn Clock>,
+    newest: Mutex<BTreeMap<SliceRef, Owner>>,
+}
+
+impl Owners {
+    pub(super) fn new(
+        treaty: Arc<Treaty>,
+        regions: BTreeMap<RegionId, Arc<dyn Appends>>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { treaty, regions, clock, newest: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// The newest owner of a slice that is known.
+    pub(super) fn newest(&self, slice: &SliceRef) -> Option<Owner> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner).get(slice).cloned()
+    }
+
+    /// The endpoint of a region.
+    pub(super) fn endpoint(&self, region: &RegionId) -> Result<&Arc<dyn Appends>, Error> {
+        self.regions
+            .get(region)
+            .ok_or_else(|| Error::invalid("no-endpoint", format!("{region} owns a slice and has no endpoint")))
+    }
+
+    /// Asks every region for the owner of a slice, at the same time; answers who was heard.
+    /// Returns at once when a newer owner is learned.
+    pub(super) async fn ask(&self, slice: &SliceRef) -> Result<BTreeSet<RegionId>, Error> {
+        let before = self.newest(slice);
+        let mut questions = JoinSet::new();
+        for (region, appends) in &self.regions {
+            let (region, appends, slice) = (region.clone(), Arc::clone(appends), slice.clone());
+            questions.spawn(async move { (region, appends.ownership(&slice).await) });
+        }
+        let mut until = self.clock.now().after(ASK_DEADLINE);
+        let mut heard = BTreeSet::new();
+        loop {
+            let answer = tokio::select! {
+                biased;
+                answer = questions.join_next() => answer,
+                () = self.clock.sleep_until(until) => return Ok(heard),
+            };
+            match answer {
+                None => return Ok(heard),
+                Some(Ok((region, Ok(grant)))) => {
+                    self.learn(slice, &grant).map_err(|error| error.at(&region))?;
+                    heard.insert(region);
+                    until = until.min(self.clock.now().after(ASK_GRACE));
+                }
+                // It does not know, or could not be reached; the others may.
+                Some(Ok((_, Err(_)))) => {}
+                Some(Err(cause)) => return Err(Error::stopped("task-ended", cause.to_string())),
+            }
+            if self.newest(slice) > before {
+                return Ok(heard);
+            }
+        }
+    }
+
+    fn learn(&self, slice: &SliceRef, told: &dcp_core::ownership::Ownership) -> Result<(), Error> {
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let owner = newer(&self.treaty, slice, newest.get(slice), told)?;
+        newest.insert(slice.clone(), owner);
+        Ok(())
+    }
+}

@@ -1,0 +1,177 @@
+//! The form of `verdict.json`. Its JSON Schema is `examples/verdict.schema.json`.
+
+use std::collections::BTreeMap;
+
+use dcp_core::ids::{ProjectionId, RegionId, ScopeId, SliceId};
+use dcp_core::log::LogId;
+use serde::{Deserialize, Serialize};
+
+use crate::orders::ReadModels;
+
+/// The judgement of a drill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(clippy::exhaustive_enums)]
+pub enum Judgement {
+    /// Everything that was to show has shown, and every invariant held.
+    Passed,
+    /// An invariant did not hold.
+    Failed,
+    /// Nothing went wrong, and not everything was proved.
+    Inconclusive,
+}
+
+impl Judgement {
+    /// Exit status of the drill: 0 passed, 1 failed, 3 inconclusive (2 is bad usage or input).
+    #[must_use]
+    pub const fn exit_status(self) -> u8 {
+        match self {
+            Self::Passed => 0,
+            Self::Failed => 1,
+            Self::Inconclusive => 3,
+        }
+    }
+}
+
+/// What a takeover left behind on one log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(clippy::exhaustive_structs)]
+pub struct Rpo {
+    /// The lost region's log.
+    pub log: LogId,
+    /// Records acknowledged and not mirrored at the takeover; known after the return.
+    pub unreplicated_records: u64,
+    /// Bound on the age of what may be missing, declared at the takeover.
+    pub declared_seconds: f64,
+    /// Estimate of what may be missing, declared at the takeover.
+    pub declared_records: u64,
+    /// Records still missing at the end.
+    pub lost_records: u64,
+}
+
+/// One invariant of the reliability table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::exhaustive_structs)]
+pub struct Invariant {
+    /// Its name, such as `F2`.
+    pub id: String,
+    /// What it says.
+    pub statement: String,
+    /// Whether it held each time.
+    pub held: bool,
+    /// How often it was checked.
+    pub checked: u64,
+}
+
+/// One planned fault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::exhaustive_structs)]
+pub struct Fault {
+    /// What was done, such as `pause`.
+    pub kind: String,
+    /// The line at which it was to happen.
+    pub at_line: u64,
+    /// Whether it happened.
+    pub fired: bool,
+}
+
+/// Attempts to write under a stale mandate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::exhaustive_structs)]
+pub struct StaleWrites {
+    /// What was written to.
+    pub resource: String,
+    /// Attempts.
+    pub attempted: u64,
+    /// Refused with a reason.
+    pub refused: u64,
+    /// Of unknown outcome.
+    pub in_doubt: u64,
+}
+
+/// What a projection said of the events that it was given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::exhaustive_structs)]
+pub struct Deliveries {
+    /// Applied for the first time.
+    pub new: u64,
+    /// The same event of the same log again.
+    pub redelivered: u64,
+    /// The same event in another log.
+    pub copy: u64,
+    /// Of an older epoch than one that was applied.
+    pub late: u64,
+    /// Another content under the same id or place.
+    pub conflict: u64,
+    /// A position ahead of its log.
+    pub applied_ahead: u64,
+}
+
+/// How long nobody could write a slice during a planned move.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(clippy::exhaustive_structs)]
+pub struct WritePause {
+    /// The scope.
+    pub scope: ScopeId,
+    /// The slice.
+    pub slice: SliceId,
+    /// The pause, in milliseconds.
+    pub ms: f64,
+}
+
+/// One step of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(clippy::exhaustive_structs)]
+pub struct StepReport {
+    /// The step.
+    pub id: String,
+    /// The plan's phase that it belongs to.
+    pub phase: String,
+    /// How long it took.
+    pub seconds: f64,
+    /// What became of it.
+    pub outcome: String,
+}
+
+/// What a drill found out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(clippy::exhaustive_structs)]
+#[serde(deny_unknown_fields)]
+pub struct Verdict {
+    /// The judgement.
+    pub verdict: Judgement,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Time to live of the ownership leases.
+    pub ttl_seconds: f64,
+    /// Wall time of the drill.
+    pub seconds: f64,
+    /// From the fault to the later of the survivor's first acknowledgement and all its probes
+    /// green; null without a takeover.
+    pub rto_seconds: Option<f64>,
+    /// From the last renewal seen to slices sealed and open; null without a takeover.
+    pub takeover_seconds: Option<f64>,
+    /// Acknowledgements under an older epoch after the takeover.
+    pub post_takeover_acks: u64,
+    /// By log of the lost region.
+    pub rpo: Vec<Rpo>,
+    /// The invariants that were checked; what is not built is absent.
+    pub invariants: Vec<Invariant>,
+    /// The planned faults.
+    pub faults: Vec<Fault>,
+    /// Writes under a stale mandate, by resource.
+    pub stale_writes: Vec<StaleWrites>,
+    /// By region and projection.
+    pub deliveries: BTreeMap<RegionId, BTreeMap<ProjectionId, Deliveries>>,
+    /// Planned moves, slice by slice.
+    pub write_pause_ms: Vec<WritePause>,
+    /// What each region's read models hold at the end.
+    pub read_models: BTreeMap<RegionId, ReadModels>,
+    /// Highest resident memory of each process, in megabytes, by the process's name.
+    pub peak_memory_mb: BTreeMap<String, u64>,
+    /// The steps of all runs, in order.
+    pub steps: Vec<StepReport>,
+}
+
+#[cfg(test)]
+mod tests;
