@@ -30,9 +30,6 @@ pub use mirror_link::{
     Exposure, LinkDesire, LinkState, LinkStatus, LogProgress, MirrorLink, ParityCheck, ParityReport,
 };
 pub use ownership_lease::{LeaseHoldings, OwnershipLease};
-pub use replay_control::{ReplayControl, ReplayStatus};
-pub use mirror_link::{LinkDesire, LinkState, LinkStatus, LogProgress, MirrorLink, ParityCheck, ParityReport};
-pub use ownership_lease::OwnershipLease;
 pub use replay_control::{DeliveryCounts, ReplayControl, ReplayStatus};
 pub use resource_guard::{Permit, PermitLedger, ResourceGuard, Sealable};
 pub use state_store::{Condition, Entry, Key, Revision, StateStore, Transaction, Write};

@@ -14,5 +14,5 @@ mod returning;
 mod sealing;
 
 pub use catalog::RecoveryCatalog;
-pub use parts::{Peer, PeerLeases, RecoveryParts};
+pub use parts::{MandateCell, Peer, PeerLeases, RecoveryParts};
 pub use plans::{blackout, rejoin, switchover};

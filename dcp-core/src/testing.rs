@@ -3,18 +3,15 @@
 //! A clause is an async function that returns a [`Violation`] instead of panicking, so that a
 //! planted defect can be asserted as "fails exactly this clause".
 
+pub mod defects;
 #[cfg(feature = "embedded")]
 pub mod disk;
 pub mod event_store;
 pub mod fixtures;
 mod interrupted;
-pub mod state_store;
 pub mod journal;
-pub mod defects;
-pub mod event_store;
-pub mod fixtures;
-mod interrupted;
 pub mod resource_guard;
+pub mod state_store;
 
 use std::fmt;
 use std::future::Future;

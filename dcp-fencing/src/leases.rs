@@ -11,11 +11,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use async_trait::async_trait;
 use dcp_core::clock::{Clock, Moment};
 use dcp_core::ids::{RegionId, SliceRef};
 use dcp_core::lease::LeaseTerms;
 use dcp_core::ownership::{Epoch, WriteGrant};
-use dcp_core::ports::{LeaseReading, LeaseRenewal, OwnershipLease, Witness};
+use dcp_core::ports::{LeaseHoldings, LeaseReading, LeaseRenewal, OwnershipLease, Witness};
 use dcp_core::{Error, ErrorKind, Failure};
 use tokio::sync::watch as channel;
 use tokio_util::sync::CancellationToken;
@@ -255,5 +256,24 @@ impl OwnershipLeases {
 impl OwnershipLease for OwnershipLeases {
     fn check(&self, slice: &SliceRef, epoch: Epoch, now: Moment) -> Result<Moment, Error> {
         self.holdings().check(slice, epoch, now)
+    }
+}
+
+#[async_trait]
+impl LeaseHoldings for OwnershipLeases {
+    fn adopt(&self, grant: &WriteGrant) -> Result<(), Error> {
+        Self::adopt(self, grant.clone())
+    }
+
+    fn release(&self, slice: &SliceRef) {
+        Self::release(self, slice);
+    }
+
+    fn adopted(&self) -> BTreeMap<SliceRef, Epoch> {
+        self.holdings().epochs()
+    }
+
+    async fn renew_now(&self) -> Result<(), Failure> {
+        self.renew_once().await.map(|_| ())
     }
 }

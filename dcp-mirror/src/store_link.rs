@@ -17,7 +17,7 @@ use dcp_core::ids::{LinkId, RegionId};
 use dcp_core::log::LogId;
 use dcp_core::operation::Operation;
 use dcp_core::ports::{
-    EventSource, EventStore, LinkDesire, LinkStatus, LogProgress, MirrorLink, ParityCheck, StateStore,
+    EventSource, EventStore, Exposure, LinkDesire, LinkStatus, LogProgress, MirrorLink, ParityCheck, StateStore,
 };
 use dcp_core::position::PrefixDigest;
 use dcp_core::{Error, ErrorKind, Failure};
@@ -152,6 +152,15 @@ impl MirrorLink for StoreLink {
 
     fn source(&self) -> &RegionId {
         &self.settings.source
+    }
+
+    async fn exposure(&self) -> Result<BTreeMap<LogId, Exposure>, Error> {
+        let declared = self.declare().await?;
+        let exposure = |one: Declared| Exposure {
+            declared_seconds: one.seconds.map(|age| age.as_secs_f64()),
+            declared_records: one.records,
+        };
+        Ok(declared.into_iter().map(|(log, one)| (log, exposure(one))).collect())
     }
 
     /// The state is the one that a worker of this process has adopted, so that `Paused` means that

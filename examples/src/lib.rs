@@ -1,6 +1,12 @@
 //! What the drill is made of: the order lines, what they must add up to, the producer that sends
-//! them, and the form of the verdict.
+//! them, the regions, the story around them, and the form of the verdict.
 
+pub mod drill;
+pub mod foundation;
+pub mod memory;
 pub mod orders;
 pub mod producer;
+pub mod projections;
+pub mod region;
 pub mod verdict;
+pub mod witness;

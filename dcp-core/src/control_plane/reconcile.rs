@@ -13,14 +13,14 @@ use crate::recovery::RecoveryParts;
 /// One pass: reads the heads, closes what was lost, holds and opens what is owned.
 pub(super) async fn reconcile(parts: &RecoveryParts, releases: &Releases) -> Result<Vec<WriteGrant>, Error> {
     let heads = parts.heads().await?;
-    let held = parts.leases.held();
+    let held = parts.leases.adopted();
     for head in &heads {
         parts.appends.learn(head);
         let _still = releases.hold_still().await;
         let view = SliceView {
             head: head.clone(),
             open: parts.appends.open_grant(&head.slice).map(|grant| grant.epoch),
-            held: held.get(&head.slice).map(|grant| grant.epoch),
+            held: held.get(&head.slice).copied(),
             lease_valid: parts.leases.check(&head.slice, head.epoch, parts.clock.now()).is_ok(),
             released: releases.holds(&head.slice, head.epoch).await?,
         };
@@ -32,7 +32,11 @@ pub(super) async fn reconcile(parts: &RecoveryParts, releases: &Releases) -> Res
 async fn apply(parts: &RecoveryParts, next: SliceMove, head: &WriteGrant) {
     match next {
         SliceMove::Keep => {}
-        SliceMove::Hold(grant) => parts.leases.adopt(&grant),
+        SliceMove::Hold(grant) => {
+            if let Err(error) = parts.leases.adopt(&grant) {
+                tracing::warn!(slice = %grant.slice, %error, "lease not adopted");
+            }
+        }
         SliceMove::Open(grant) => {
             if let Err(failure) = parts.appends.open(&grant).await {
                 tracing::warn!(slice = %grant.slice, %failure, "slice not opened");

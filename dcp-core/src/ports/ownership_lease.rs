@@ -23,13 +23,16 @@ pub trait OwnershipLease: fmt::Debug + Send + Sync + 'static {
 #[async_trait]
 pub trait LeaseHoldings: OwnershipLease {
     /// Renews this slice too, from the next renewal on. Nothing is valid before that is answered.
-    fn adopt(&self, grant: &WriteGrant);
+    ///
+    /// # Errors
+    /// `Refused` if the grant is another region's.
+    fn adopt(&self, grant: &WriteGrant) -> Result<(), Error>;
 
     /// Stops renewing a slice: it is handed over, or was lost.
     fn release(&self, slice: &SliceRef);
 
-    /// What is renewed now.
-    fn held(&self) -> BTreeMap<SliceRef, WriteGrant>;
+    /// What is renewed now, each slice with its epoch.
+    fn adopted(&self) -> BTreeMap<SliceRef, Epoch>;
 
     /// Renews all at once, out of turn.
     ///

@@ -32,7 +32,7 @@ impl StepAction for OpenLogs {
     async fn act(&self, context: &StepContext) -> Result<(), Failure> {
         let grants = claimed_grants(&self.parts, context).await.map_err(Failure::NotApplied)?;
         for grant in grants.values() {
-            self.parts.leases.adopt(grant);
+            self.parts.leases.adopt(grant).map_err(Failure::NotApplied)?;
         }
         self.parts.leases.renew_now().await?;
         for grant in grants.values() {

@@ -142,7 +142,7 @@ async fn carry(client: TcpStream, mut wiring: watch::Receiver<Wiring>) {
     tokio::select! {
         biased;
         _ = wiring.wait_for(|now| now.generation != began.generation) => {}
-        _ = futures::future::join(requests, answers) => {}
+        ((), ()) = async { tokio::join!(requests, answers) } => {}
     }
 }
 

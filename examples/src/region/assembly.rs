@@ -87,7 +87,7 @@ pub fn guard_resource(region: &RegionId, slice: &SliceRef) -> Result<ResourceId,
 pub fn assemble(from: Ingredients) -> Result<Assembled, Error> {
     let scopes = from.treaty.scopes().keys().cloned();
     let writer = HeartbeatWriter::new(Arc::clone(&from.store), from.region.clone(), scopes)?;
-    let beats = Arc::new(Beats { writer, store: Arc::clone(&from.store), treaty: Arc::clone(&from.treaty) });
+    let beats = Arc::new(Beats { region: from.region.clone(), writer, store: Arc::clone(&from.store), treaty: Arc::clone(&from.treaty) });
     let leases = Arc::new(OwnershipLeases::new(
         from.region.clone(),
         Arc::clone(&from.witness),

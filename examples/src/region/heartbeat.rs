@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use dcp_core::clock::Clock;
-use dcp_core::ids::SliceRef;
-use dcp_core::log::LogId;
+use dcp_core::ids::{RegionId, SliceRef};
 use dcp_core::ownership::WriteGrant;
 use dcp_core::ports::{EventSource, EventStore, LeaseHoldings, StoreIdentity};
 use dcp_core::treaty::Treaty;
@@ -22,22 +21,19 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// A durable heartbeat in the region's own event store, so that a stalled disk ends the leases.
 #[derive(Debug)]
 pub(super) struct Beats {
+    pub(super) region: RegionId,
     pub(super) writer: HeartbeatWriter,
     pub(super) store: Arc<dyn EventStore>,
     pub(super) treaty: Arc<Treaty>,
 }
 
 impl Beats {
-    fn logs(&self, held: &BTreeMap<SliceRef, WriteGrant>) -> Result<BTreeSet<LogId>, Error> {
+    async fn beat<'a>(&self, owned: impl IntoIterator<Item = &'a SliceRef> + Send) -> Result<(), Error> {
         let mut logs = BTreeSet::new();
-        for grant in held.values() {
-            logs.extend(self.treaty.logs_of(&grant.slice, &grant.owner)?);
+        for slice in owned {
+            logs.extend(self.treaty.logs_of(slice, &self.region)?);
         }
-        Ok(logs)
-    }
-
-    async fn beat(&self, held: &BTreeMap<SliceRef, WriteGrant>) -> Result<(), Error> {
-        match self.writer.beat(&self.logs(held)?).await {
+        match self.writer.beat(&logs).await {
             Ok(_) => Ok(()),
             Err(Failure::NotApplied(error)) => Err(error),
             // The next heartbeat goes on from the log: nothing needs to be looked up.
@@ -53,7 +49,7 @@ impl Beats {
         stop: CancellationToken,
     ) -> Result<(), Error> {
         while !stop.is_cancelled() {
-            match self.beat(&leases.held()).await {
+            match self.beat(leases.adopted().keys()).await {
                 Err(error) if error.kind() == ErrorKind::Fenced => return Err(error),
                 Err(error) => tracing::warn!(%error, "no heartbeat"),
                 Ok(()) => {}
@@ -71,7 +67,7 @@ impl Beats {
 #[async_trait]
 impl BeforeRenewal for Beats {
     async fn before_renewal(&self, held: &BTreeMap<SliceRef, WriteGrant>) -> Result<StoreIdentity, Error> {
-        self.beat(held).await?;
+        self.beat(held.keys()).await?;
         self.store.identity().await
     }
 }

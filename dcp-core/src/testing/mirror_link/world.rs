@@ -114,7 +114,10 @@ impl World {
         vec![partition_log(&west(), 0), partition_log(&west(), 1)]
     }
 
-    async fn open_writers(&self, store: &Arc<MemoryEventStore>) -> Result<BTreeMap<LogId, Box<dyn EventWriter>>, Violation> {
+    async fn open_writers(
+        &self,
+        store: &Arc<MemoryEventStore>,
+    ) -> Result<BTreeMap<LogId, Box<dyn EventWriter>>, Violation> {
         let mut writers = BTreeMap::new();
         for (log, slice) in Self::logs().into_iter().zip([slice_a(&orders()), slice_b(&orders())]) {
             let role = WriterRole::Owner(self.regions.genesis(&slice));
@@ -312,7 +315,8 @@ impl World {
     pub async fn demand_prefix(&self) -> Result<(), Violation> {
         for log in Self::logs() {
             let (written, mirrored) = (self.written(&log).await?, self.mirrored(&log).await?);
-            if let Some(index) = mirrored.iter().enumerate().find_map(|(i, r)| (written.get(i) != Some(r)).then_some(i)) {
+            if let Some(index) = mirrored.iter().enumerate().find_map(|(i, r)| (written.get(i) != Some(r)).then_some(i))
+            {
                 return Err(Violation(format!(
                     "{log}: record {index} of the mirror is {:?}, at the source {:?}",
                     mirrored.get(index),

@@ -1,0 +1,6 @@
+//! The story: two regions, one blackout, told with real processes.
+
+pub mod children;
+pub mod proxy;
+pub mod record;
+pub mod stale;
