@@ -8,8 +8,9 @@ pub mod defects;
 pub mod disk;
 pub mod event_store;
 pub mod fixtures;
-mod interrupted;
+pub mod interrupted;
 pub mod journal;
+pub mod mirror_link;
 pub mod resource_guard;
 pub mod state_store;
 
