@@ -1,5 +1,8 @@
 //! Ports over HTTP: what a client may conclude, under every fault that a socket can have.
 
+// Helpers of tests are not tests to the lint.
+#![allow(clippy::unwrap_used)]
+
 mod answers;
 mod appends;
 mod conformance;

@@ -91,7 +91,7 @@ fn requests() -> Vec<(&'static str, String)> {
         ("state-commit", written(&transaction)),
         ("events-identity", written(&())),
         ("events-ends", written(&vec![log().into_owned()])),
-        ("events-fence", written(&log().into_owned())),
+        ("events-fence", written(log().as_ref())),
         ("events-prefix", written(&Prefix { log: log(), count: 300 })),
         ("events-sightings", written(&sightings)),
         ("events-open", written(&Open { log: log(), from: ReadFrom::Start })),
