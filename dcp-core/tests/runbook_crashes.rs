@@ -1,6 +1,8 @@
 //! A toy plan of five steps is crashed at every boundary and resumed: every effect happens exactly
 //! once, and the journal only grows.
 
+#![allow(clippy::unwrap_used)] // A test that cannot go on says where.
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

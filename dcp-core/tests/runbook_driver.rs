@@ -1,6 +1,8 @@
 //! The driver's behaviour beyond the journal's clauses: failing and trying again, deadlines,
 //! stopping, cancelling, superseding, checking.
 
+#![allow(clippy::unwrap_used)] // A test that cannot go on says where.
+
 #[path = "runbook_driver/support.rs"]
 mod support;
 

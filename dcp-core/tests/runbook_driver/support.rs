@@ -43,10 +43,13 @@ pub(crate) async fn driver() -> Driver {
     Driver::take(Arc::new(journal), term(1).unwrap(), parts).await.unwrap()
 }
 
+// Whether the act takes effect, and what it answers.
+type ScriptedAct = (bool, Result<(), Failure>);
+
 #[derive(Debug, Default)]
 struct Lines {
     ready: BTreeMap<String, VecDeque<Result<Readiness, Error>>>,
-    act: BTreeMap<String, VecDeque<(bool, Result<(), Failure>)>>,
+    act: BTreeMap<String, VecDeque<ScriptedAct>>,
     took: BTreeMap<String, VecDeque<Result<Taken, Error>>>,
     prepare: VecDeque<Failure>,
     never_ready: BTreeSet<String>,
