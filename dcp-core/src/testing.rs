@@ -6,7 +6,6 @@
 pub mod defects;
 pub mod event_store;
 pub mod fixtures;
-mod interrupted;
 pub mod interrupted;
 pub mod journal;
 pub mod state_store;
