@@ -24,7 +24,7 @@ mod check;
 mod ending;
 mod step;
 
-use step::Settled;
+use step::StepEnd;
 
 /// What a driver is assembled from.
 #[derive(Debug, Clone)]
@@ -200,9 +200,9 @@ impl Driver {
             }
             let facts = (self.rules.facts)(&state, &done_now);
             match self.work(run, &state, &step, purpose, facts, catalog, held).await? {
-                Settled::Stopped => return Ok(RunEnd::Stopped),
-                Settled::Failed(error) => return Ok(RunEnd::Failed { step: step.id, error }),
-                Settled::Settled => done_now.insert(step.id),
+                StepEnd::Stopped => return Ok(RunEnd::Stopped),
+                StepEnd::Failed(error) => return Ok(RunEnd::Failed { step: step.id, error }),
+                StepEnd::Settled => done_now.insert(step.id),
             };
             state = self.known(run).await?;
         }

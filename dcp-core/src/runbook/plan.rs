@@ -274,3 +274,6 @@ mod milliseconds {
         u64::deserialize(deserializer).map(Duration::from_millis)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,7 @@ use crate::runbook::turn::Held;
 const LAST_PROBE: Duration = Duration::from_secs(5);
 
 /// How work on a step ended.
-pub(super) enum Settled {
+pub(super) enum StepEnd {
     /// With an outcome other than a failure.
     Settled,
     /// Given up.
@@ -50,7 +50,7 @@ impl Driver {
         facts: Done,
         catalog: &dyn ActionCatalog,
         held: &Held,
-    ) -> Result<Settled, Error> {
+    ) -> Result<StepEnd, Error> {
         let recorded = state.step(&step.id, purpose.direction());
         let nonce = (self.rules.nonce)(recorded.nonce, Digest::from_bytes(self.parts.entropy.draw()));
         let now = self.parts.clock.now();
@@ -73,20 +73,20 @@ impl Driver {
                 }
                 Move::AskReady(at) => {
                     if !self.pause(&mut job, at).await {
-                        return Ok(Settled::Stopped);
+                        return Ok(StepEnd::Stopped);
                     }
                     let asked = job.action.ready(&job.context);
                     let Some(answer) = self.answer(held, self.last_call(&course), asked).await else {
-                        return Ok(Settled::Stopped);
+                        return Ok(StepEnd::Stopped);
                     };
                     (self.rules.after_ready)(&course, answer.unwrap_or_else(no_answer), self.parts.clock.now())
                 }
                 Move::Act(at) => {
                     if !self.pause(&mut job, at).await {
-                        return Ok(Settled::Stopped);
+                        return Ok(StepEnd::Stopped);
                     }
                     let Some(answer) = self.answer(held, course.deadline, job.action.act(&job.context)).await else {
-                        return Ok(Settled::Stopped);
+                        return Ok(StepEnd::Stopped);
                     };
                     let late = || Err(Failure::in_doubt("step-deadline", "no answer within the step's deadline"));
                     course = course.acted(answer.unwrap_or_else(late));
@@ -95,11 +95,11 @@ impl Driver {
                 }
                 Move::Probe(at) => {
                     if !self.pause(&mut job, at).await {
-                        return Ok(Settled::Stopped);
+                        return Ok(StepEnd::Stopped);
                     }
                     let asked = job.action.took(&job.context);
                     let Some(answer) = self.answer(held, self.last_call(&course), asked).await else {
-                        return Ok(Settled::Stopped);
+                        return Ok(StepEnd::Stopped);
                     };
                     decide::after_took(&course, answer.unwrap_or_else(no_answer), self.parts.clock.now())
                 }
@@ -147,10 +147,10 @@ impl Driver {
         Ok(())
     }
 
-    async fn settle(&self, job: &Job<'_>, purpose: Purpose, result: StepResult) -> Result<Settled, Error> {
+    async fn settle(&self, job: &Job<'_>, purpose: Purpose, result: StepResult) -> Result<StepEnd, Error> {
         let settled = match &result {
-            StepResult::Failed { error } => Settled::Failed(error.clone()),
-            StepResult::Done { .. } | StepResult::Compensated { .. } | StepResult::NotApplied => Settled::Settled,
+            StepResult::Failed { error } => StepEnd::Failed(error.clone()),
+            StepResult::Done { .. } | StepResult::Compensated { .. } | StepResult::NotApplied => StepEnd::Settled,
         };
         let outcome = JournalEntry::Outcome {
             run: job.run.clone(),
