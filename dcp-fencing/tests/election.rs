@@ -23,7 +23,13 @@ use defects::Planted;
 struct Sound;
 
 impl Elections for Sound {
-    fn join(store: Arc<dyn StateStore>, name: &str, life: u64, terms: &LeaseTerms, clock: Arc<dyn Clock>) -> Arc<dyn LeaderElection> {
+    fn join(
+        store: Arc<dyn StateStore>,
+        name: &str,
+        life: u64,
+        terms: &LeaseTerms,
+        clock: Arc<dyn Clock>,
+    ) -> Arc<dyn LeaderElection> {
         let entropy = Arc::new(SeededEntropy::new(life, name));
         Arc::new(StateStoreElection::new(west(), holder(name), store, terms.clone(), clock, entropy).unwrap())
     }

@@ -96,7 +96,10 @@ async fn a_fence_that_the_store_has_lost_refuses_all() {
     fixture.state().restore(MemoryStateStore::new().backup());
     fixture.state().reopen();
     let failure = fixture.guard().open(&grant(&fixture, 3)).await.unwrap_err();
-    assert_eq!(failure.not_applied().map(|error| (error.kind(), error.code())), Some((ErrorKind::Corrupt, "fence-went-back")));
+    assert_eq!(
+        failure.not_applied().map(|error| (error.kind(), error.code())),
+        Some((ErrorKind::Corrupt, "fence-went-back"))
+    );
 }
 
 #[tokio::test]

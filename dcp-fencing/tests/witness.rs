@@ -1,12 +1,12 @@
 //! Clauses W1 to W8 of a witness over a state store, each with a planted defect where one can be
 //! wrapped around it.
 
-#[path = "support/doubtful.rs"]
-mod doubtful;
 #[path = "witness/clauses.rs"]
 mod clauses;
 #[path = "witness/defects.rs"]
 mod defects;
+#[path = "support/doubtful.rs"]
+mod doubtful;
 
 use std::sync::Arc;
 

@@ -13,9 +13,7 @@ use dcp_core::ids::{ResourceId, SliceRef};
 use dcp_core::log::LogId;
 use dcp_core::memory::{MemoryEventStore, MemoryStateStore};
 use dcp_core::ownership::{Epoch, WriteGrant};
-use dcp_core::ports::{
-    EventSourceExt, EventStore, EventWriter, OwnerBatch, OwnershipLease, ResourceGuard, WriterRole,
-};
+use dcp_core::ports::{EventSourceExt, EventStore, EventWriter, OwnerBatch, OwnershipLease, ResourceGuard, WriterRole};
 use dcp_core::position::{Cut, LogIncarnation};
 use dcp_core::testing::Violation;
 use dcp_core::testing::fixtures::{TwoRegions, event, orders, partition_log, slice_a, west};
