@@ -6,8 +6,9 @@
 pub mod defects;
 pub mod event_store;
 pub mod fixtures;
-mod interrupted;
+pub mod interrupted;
 pub mod resource_guard;
+pub mod state_store;
 
 use std::fmt;
 use std::future::Future;

@@ -1,3 +1,7 @@
-//! Planted defects: each makes exactly one clause fail, so that the clauses are known to bite.
+//! Planted defects: implementations that break exactly one clause each.
+//!
+//! They show that the clauses can fail, and that each notices its own defect and no other's.
 
+pub mod event_store;
 pub mod resource_guard;
+pub mod state_store;
