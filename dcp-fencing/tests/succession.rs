@@ -1,5 +1,8 @@
 //! Ownership chains: what may follow a head, and what the chain then is.
 
+// A test stops where its own set-up fails.
+#![allow(clippy::unwrap_used)]
+
 use dcp_core::digest::Digest;
 use dcp_core::ids::{RegionId, RunId};
 use dcp_core::ownership::{Claim, Epoch, Evidence, Ownership, WriteGrant, judge_succession};

@@ -1,6 +1,9 @@
 //! Clauses W1 to W8 of a witness over a state store, each with a planted defect where one can be
 //! wrapped around it.
 
+// A test stops where its own set-up fails.
+#![allow(clippy::unwrap_used)]
+
 #[path = "witness/clauses.rs"]
 mod clauses;
 #[path = "witness/defects.rs"]
