@@ -41,7 +41,7 @@ struct World {
 }
 
 fn world() -> impl Strategy<Value = World> {
-    (200..20_000_u64, 0..50_000_u32, 1..40_u64)
+    (200..20_000_u64, 0..50_000_u32, prop_oneof![1..3_u64, 1..40_u64])
         .prop_flat_map(|(ttl, rho, part)| {
             let deadline = Duration::from_millis(ttl * part / 100 + 1);
             let terms = LeaseTerms::new(Duration::from_millis(ttl), rho, deadline);
@@ -60,7 +60,7 @@ fn world() -> impl Strategy<Value = World> {
 /// One renewal: pause before it is sent and time until it lands, in thousandths of the time to
 /// live, and whether its answer arrives.
 fn renewals() -> impl Strategy<Value = Vec<(u64, u64, bool)>> {
-    prop::collection::vec((0..1_500_u64, 0..400_u64, any::<bool>()), 1..8)
+    prop::collection::vec((0..1_500_u64, prop_oneof![3 => 0..20_u64, 1 => 0..400_u64], any::<bool>()), 1..8)
 }
 
 /// One reading by the challenger: pause before it, and how long its answer takes, in the same
