@@ -1,5 +1,8 @@
 //! What the guard of a slice does beyond its contract's clauses.
 
+// A test stops where its own set-up fails.
+#![allow(clippy::unwrap_used)]
+
 #[path = "guard/deployment.rs"]
 mod deployment;
 
@@ -9,7 +12,7 @@ use dcp_core::clock::Moment;
 use dcp_core::fence::FencingToken;
 use dcp_core::memory::MemoryStateStore;
 use dcp_core::ownership::WriteGrant;
-use dcp_core::ports::{ResourceGuard, Sealable};
+use dcp_core::ports::Sealable;
 use dcp_core::testing::fixtures::{east, holder, orders, slice_a, slice_b, west};
 use dcp_core::testing::resource_guard::ResourceGuardFixture;
 use dcp_core::{ErrorKind, Failure};

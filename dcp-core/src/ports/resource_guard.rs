@@ -19,11 +19,12 @@ use crate::ownership::WriteGrant;
 /// - **G2** The fence survives a crash of the guard: what was refused before is refused after.
 /// - **G3** The fence never goes down, whatever is presented.
 /// - **G4** When `seal` has answered, no effect admitted below it lands any more: it waits for what
-///   is in flight, and its receipt names the ends after the last of it.
+///   is in flight, and its receipt names the ends after the last of it. A guard that is closed is
+///   drained by a seal at its own epoch too, so that a planned move knows its final ends.
 /// - **G5** A permit that was dropped without an outcome blocks the seal until the resource itself
 ///   has shown that nothing of it can still land.
 /// - **G6** Only tokens whose signatures verify raise the fence; a forged high token changes nothing.
-/// - **G7** Two issuers in one epoch are both refused.
+/// - **G7** Two issuers in one epoch are both refused, until a higher epoch is sealed.
 /// - **G8** A lower revision of the same issuer and epoch is `stale` on an attempt and
 ///   `revision-regressed` on a seal.
 /// - **G9** A grant is admitted only while its ownership lease is valid at `now`; run out: refused,

@@ -13,9 +13,7 @@ use dcp_core::ids::{ResourceId, SliceRef};
 use dcp_core::log::LogId;
 use dcp_core::memory::{MemoryEventStore, MemoryStateStore};
 use dcp_core::ownership::{Epoch, WriteGrant};
-use dcp_core::ports::{
-    EventSource, EventSourceExt, EventStore, EventWriter, OwnerBatch, OwnershipLease, ResourceGuard, WriterRole,
-};
+use dcp_core::ports::{EventSourceExt, EventStore, EventWriter, OwnerBatch, OwnershipLease, ResourceGuard, WriterRole};
 use dcp_core::position::{Cut, LogIncarnation};
 use dcp_core::testing::Violation;
 use dcp_core::testing::fixtures::{TwoRegions, event, orders, partition_log, slice_a, west};
@@ -25,7 +23,7 @@ use dcp_fencing::guard::{EventStoreSlice, GuardParts, Protected, Reach, SliceGua
 
 /// A lease with one end for every slice and epoch.
 #[derive(Debug)]
-pub struct SetLease(AtomicU64);
+pub(crate) struct SetLease(AtomicU64);
 
 impl OwnershipLease for SetLease {
     fn check(&self, slice: &SliceRef, _epoch: Epoch, now: Moment) -> Result<Moment, Error> {
@@ -36,7 +34,7 @@ impl OwnershipLease for SetLease {
 
 /// The slice's logs, which can be cut off.
 #[derive(Debug)]
-pub struct Resource {
+pub(crate) struct Resource {
     store: Arc<dyn EventStore>,
     log: LogId,
     cut: AtomicBool,
@@ -58,7 +56,7 @@ impl Protected for Resource {
 }
 
 /// Where a deployment goes wrong.
-pub trait Plant: Send + Sync + 'static {
+pub(crate) trait Plant: Send + Sync + 'static {
     /// Puts a defective guard around the correct one.
     fn dress(inner: Arc<dyn ResourceGuard>, _lease: Arc<dyn OwnershipLease>) -> Arc<dyn ResourceGuard> {
         inner
@@ -70,11 +68,11 @@ pub trait Plant: Send + Sync + 'static {
 }
 
 /// Nothing wrong.
-pub struct Sound;
+pub(crate) struct Sound;
 impl Plant for Sound {}
 
 /// A guard, its resource and its lease.
-pub struct Deployment<P> {
+pub(crate) struct Deployment<P> {
     world: TwoRegions,
     state: MemoryStateStore,
     events: MemoryEventStore,
@@ -137,19 +135,19 @@ impl<P: Plant> Deployment<P> {
 
     /// The guard as it is, without a defect around it.
     #[allow(dead_code)] // Each test binary uses what it needs.
-    pub fn plain(&self) -> &SliceGuard {
+    pub(crate) fn plain(&self) -> &SliceGuard {
         &self.plain
     }
 
     /// The store with the fence.
     #[allow(dead_code)]
-    pub fn state(&self) -> &MemoryStateStore {
+    pub(crate) fn state(&self) -> &MemoryStateStore {
         &self.state
     }
 
     /// The signed world.
     #[allow(dead_code)]
-    pub fn world(&self) -> &TwoRegions {
+    pub(crate) fn world(&self) -> &TwoRegions {
         &self.world
     }
 }

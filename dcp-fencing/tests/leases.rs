@@ -1,0 +1,267 @@
+//! Ownership leases on paused time: when they are valid, and when they stop being so.
+
+// A test stops where its own set-up fails.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use dcp_core::clock::{Clock, Moment, TokioClock};
+use dcp_core::ids::{RegionId, SliceRef};
+use dcp_core::lease::{ChallengeState, LeaseTerms};
+use dcp_core::memory::MemoryStateStore;
+use dcp_core::ownership::{Epoch, WriteGrant};
+use dcp_core::ports::{LeaseReading, LeaseRenewal, OwnershipLease, StoreIdentity, Witness};
+use dcp_core::position::LogIncarnation;
+use dcp_core::tasks::TaskGroup;
+use dcp_core::testing::fixtures::{TwoRegions, east, orders, slice_a, slice_b, west};
+use dcp_core::{Error, Failure};
+use dcp_fencing::leases::{BeforeRenewal, LeaseWatch, OwnershipLeases};
+use dcp_fencing::witness::StateStoreWitness;
+use tokio_util::sync::CancellationToken;
+
+/// A witness at the end of a slow or cut line.
+#[derive(Debug)]
+struct Line {
+    witness: StateStoreWitness,
+    clock: Arc<TokioClock>,
+    delay_ms: AtomicU64,
+    cut: AtomicBool,
+}
+
+impl Line {
+    async fn way(&self) -> Result<(), Error> {
+        self.clock.sleep(Duration::from_millis(self.delay_ms.load(Ordering::SeqCst))).await;
+        if self.cut.load(Ordering::SeqCst) { Err(Error::retry("cut", "no answer")) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl Witness for Line {
+    async fn ownership(&self, slice: &SliceRef) -> Result<Option<WriteGrant>, Error> {
+        self.way().await?;
+        self.witness.ownership(slice).await
+    }
+    async fn chain(&self, slice: &SliceRef) -> Result<Vec<WriteGrant>, Error> {
+        self.way().await?;
+        self.witness.chain(slice).await
+    }
+    async fn lease(&self, region: &RegionId) -> Result<Option<LeaseReading>, Error> {
+        self.way().await?;
+        self.witness.lease(region).await
+    }
+    async fn renew(&self, renewal: &LeaseRenewal) -> Result<LeaseReading, Failure> {
+        self.way().await.map_err(Failure::NotApplied)?;
+        let reading = self.witness.renew(renewal).await?;
+        self.way().await.map_err(|error| Failure::in_doubt("cut", error.message()))?;
+        Ok(reading)
+    }
+    async fn claim(&self, records: &[WriteGrant], lease: Option<(&RegionId, u64)>) -> Result<(), Failure> {
+        self.witness.claim(records, lease).await
+    }
+}
+
+/// An event store that commits once before each renewal, or stalls.
+#[derive(Debug, Default)]
+struct Heart {
+    beats: AtomicU64,
+    stalled: AtomicBool,
+}
+
+#[async_trait]
+impl BeforeRenewal for Heart {
+    async fn before_renewal(&self, _held: &BTreeMap<SliceRef, WriteGrant>) -> Result<StoreIdentity, Error> {
+        if self.stalled.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        let commit_sequence = self.beats.fetch_add(1, Ordering::SeqCst) + 1;
+        Ok(StoreIdentity { incarnation: LogIncarnation::from_bytes([1; 16]), commit_sequence })
+    }
+}
+
+struct Scene {
+    world: TwoRegions,
+    clock: Arc<TokioClock>,
+    line: Arc<Line>,
+    heart: Arc<Heart>,
+    leases: Arc<OwnershipLeases>,
+    a: SliceRef,
+    b: SliceRef,
+}
+
+impl Scene {
+    async fn set() -> Self {
+        let (world, clock) = (TwoRegions::new(), Arc::new(TokioClock::new()));
+        let treaty = Arc::new((**world.treaty()).clone());
+        let witness = StateStoreWitness::new(Arc::new(MemoryStateStore::new()), treaty);
+        let (a, b) = (slice_a(&orders()), slice_b(&orders()));
+        witness.claim(&[world.genesis(&a), world.genesis(&b)], None).await.unwrap();
+        let (delay_ms, cut) = (AtomicU64::new(0), AtomicBool::new(false));
+        let line = Arc::new(Line { witness, clock: Arc::clone(&clock), delay_ms, cut });
+        let heart = Arc::new(Heart::default());
+        let leases = Arc::new(leases(&world, &line, &clock, &heart));
+        Self { world, clock, line, heart, leases, a, b }
+    }
+
+    fn terms(&self) -> LeaseTerms {
+        self.world.treaty().lease().clone()
+    }
+
+    fn adopt_both(&self) {
+        self.leases.adopt(self.world.genesis(&self.a)).unwrap();
+        self.leases.adopt(self.world.genesis(&self.b)).unwrap();
+    }
+
+    fn check(&self, slice: &SliceRef) -> Result<Moment, Error> {
+        self.leases.check(slice, Epoch::GENESIS, self.clock.now())
+    }
+}
+
+fn leases(world: &TwoRegions, line: &Arc<Line>, clock: &Arc<TokioClock>, heart: &Arc<Heart>) -> OwnershipLeases {
+    OwnershipLeases::new(
+        west(),
+        Arc::<Line>::clone(line),
+        world.treaty().lease().clone(),
+        Arc::<TokioClock>::clone(clock),
+        Arc::<Heart>::clone(heart),
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_valid_before_an_answered_renewal_nor_after_a_restart() {
+    let scene = Scene::set().await;
+    scene.adopt_both();
+    assert_eq!(scene.check(&scene.a).unwrap_err().code(), "lease-run-out");
+    scene.leases.renew_once().await.unwrap();
+    scene.check(&scene.a).unwrap();
+    assert_eq!(scene.leases.held().borrow().len(), 2);
+    let next_epoch = scene.leases.check(&scene.a, Epoch::new(2), scene.clock.now());
+    assert!(next_epoch.is_err(), "a lease of epoch 1 covers epoch 2");
+
+    let restarted = leases(&scene.world, &scene.line, &scene.clock, &scene.heart);
+    restarted.adopt(scene.world.genesis(&scene.a)).unwrap();
+    assert!(restarted.check(&scene.a, Epoch::GENESIS, scene.clock.now()).is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn validity_counts_from_the_sending() {
+    let scene = Scene::set().await;
+    scene.adopt_both();
+    scene.line.delay_ms.store(700, Ordering::SeqCst);
+    let sent = scene.clock.now();
+    scene.leases.renew_once().await.unwrap();
+    assert_eq!(scene.clock.now().since(sent), Duration::from_millis(1_400));
+    assert_eq!(scene.check(&scene.a).unwrap(), scene.terms().valid_until(sent));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unanswered_renewal_prolongs_nothing() {
+    let scene = Scene::set().await;
+    scene.adopt_both();
+    scene.leases.renew_once().await.unwrap();
+    let until = scene.check(&scene.a).unwrap();
+    scene.clock.sleep(Duration::from_secs(1)).await;
+    scene.line.cut.store(true, Ordering::SeqCst);
+    scene.leases.renew_once().await.unwrap_err();
+    assert_eq!(scene.check(&scene.a).unwrap(), until);
+    assert!(scene.leases.trouble().borrow().is_some());
+    scene.clock.sleep_until(until).await;
+    assert_eq!(scene.check(&scene.a).unwrap_err().code(), "lease-run-out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fenced_renewal_drops_the_lost_slice_and_keeps_the_other() {
+    let scene = Scene::set().await;
+    scene.adopt_both();
+    scene.leases.renew_once().await.unwrap();
+    let taken = scene.world.grant(&scene.a, &east(), 2);
+    scene.line.claim(&[taken], None).await.unwrap();
+    let failure = scene.leases.renew_once().await.unwrap_err();
+    assert_eq!(failure.code(), "not-owner");
+    assert!(scene.check(&scene.a).is_err());
+    assert!(scene.leases.held().borrow().keys().eq([&scene.b]));
+    scene.leases.renew_once().await.unwrap();
+    scene.check(&scene.b).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_went_back_closes_everything() {
+    let scene = Scene::set().await;
+    scene.adopt_both();
+    scene.heart.beats.store(10, Ordering::SeqCst);
+    scene.leases.renew_once().await.unwrap();
+    scene.heart.beats.store(3, Ordering::SeqCst);
+    assert_eq!(scene.leases.renew_once().await.unwrap_err().code(), "store-went-back");
+    assert!(scene.check(&scene.a).is_err() && scene.check(&scene.b).is_err());
+    assert!(scene.leases.held().borrow().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_takes_no_grant_of_another_region_and_no_older_one() {
+    let scene = Scene::set().await;
+    let easts = scene.world.grant(&scene.a, &east(), 2);
+    assert_eq!(scene.leases.adopt(easts).unwrap_err().code(), "not-owner");
+    let third = scene.world.grant(&scene.a, &west(), 2);
+    scene.line.claim(std::slice::from_ref(&third), None).await.unwrap();
+    scene.leases.adopt(third).unwrap();
+    scene.leases.adopt(scene.world.genesis(&scene.a)).unwrap();
+    scene.leases.renew_once().await.unwrap();
+    scene.leases.check(&scene.a, Epoch::new(2), scene.clock.now()).unwrap();
+    scene.leases.release(&scene.a);
+    assert!(scene.leases.check(&scene.a, Epoch::new(2), scene.clock.now()).is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_renews_while_it_runs_and_lets_go_in_time() {
+    let scene = Scene::set().await;
+    scene.adopt_both();
+    let mut group = TaskGroup::new(&CancellationToken::new());
+    let (leases, stop) = (Arc::clone(&scene.leases), group.stop_token());
+    group.spawn("leases", async move { leases.run(stop).await });
+    let mut held = scene.leases.held();
+    held.wait_for(|held| held.len() == 2).await.unwrap();
+    scene.clock.sleep(scene.terms().ttl() * 5).await;
+    scene.check(&scene.a).unwrap();
+    let beats = scene.heart.beats.load(Ordering::SeqCst);
+    assert!((20..=22).contains(&beats), "{beats} renewals in five times to live");
+
+    scene.heart.stalled.store(true, Ordering::SeqCst);
+    let until = scene.check(&scene.a).unwrap();
+    held.wait_for(BTreeMap::is_empty).await.unwrap();
+    let late = scene.clock.now().since(until);
+    assert!(late <= scene.terms().renewal_interval(), "told {late:?} after the end");
+    assert!(scene.check(&scene.a).is_err());
+    group.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_challenger_claims_only_what_it_saw_run_out() {
+    let scene = Scene::set().await;
+    scene.adopt_both();
+    let watch =
+        LeaseWatch::new(west(), Arc::<Line>::clone(&scene.line), scene.terms(), Arc::<TokioClock>::clone(&scene.clock));
+    watch.poll_once().await.unwrap();
+    assert_eq!(watch.state(scene.clock.now()), ChallengeState::Unseen);
+    for _ in 0..3 {
+        scene.leases.renew_once().await.unwrap();
+        watch.poll_once().await.unwrap();
+        scene.clock.sleep(Duration::from_secs(2)).await;
+    }
+    // Cut off, it concludes nothing, however long it waits.
+    scene.line.cut.store(true, Ordering::SeqCst);
+    scene.clock.sleep(Duration::from_secs(60)).await;
+    watch.poll_once().await.unwrap_err();
+    assert_eq!(watch.state(scene.clock.now()), ChallengeState::Running { left: Duration::ZERO });
+    scene.line.cut.store(false, Ordering::SeqCst);
+    watch.poll_once().await.unwrap();
+    let state = watch.state(scene.clock.now());
+    assert!(matches!(state, ChallengeState::RunOut { sequence: 3, saw_renewal: true, .. }), "{state:?}");
+    // A renewal that slips in is seen by the next reading.
+    scene.leases.renew_once().await.unwrap();
+    watch.poll_once().await.unwrap();
+    let state = watch.state(scene.clock.now());
+    assert!(matches!(state, ChallengeState::Running { .. }), "{state:?}");
+}
