@@ -6,6 +6,7 @@
 pub mod event_store;
 pub mod fixtures;
 mod interrupted;
+pub mod mirror_link;
 
 use std::fmt;
 use std::future::Future;

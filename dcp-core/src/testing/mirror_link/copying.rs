@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{MirrorLinkFixture, World};
 use crate::demand;
-use crate::error::{ErrorKind};
+use crate::error::ErrorKind;
 use crate::testing::Violation;
 use crate::testing::fixtures::event_of;
 
