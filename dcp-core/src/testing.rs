@@ -3,10 +3,13 @@
 //! A clause is an async function that returns a [`Violation`] instead of panicking, so that a
 //! planted defect can be asserted as "fails exactly this clause".
 
+pub mod defects;
 pub mod event_store;
 pub mod fixtures;
 mod interrupted;
 pub mod mirror_link;
+pub mod interrupted;
+pub mod state_store;
 
 use std::fmt;
 use std::future::Future;

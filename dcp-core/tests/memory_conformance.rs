@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use dcp_core::memory::MemoryEventStore;
-use dcp_core::ports::EventStore;
+use dcp_core::memory::{MemoryEventStore, MemoryStateStore};
+use dcp_core::ports::{EventStore, StateStore};
 use dcp_core::position::LogIncarnation;
 use dcp_core::testing::event_store::EventStoreFixture;
 use dcp_core::testing::fixtures::west;
+use dcp_core::testing::state_store::StateStoreFixture;
 
 struct MemoryEvents(MemoryEventStore);
 
@@ -29,3 +30,23 @@ impl EventStoreFixture for MemoryEvents {
 }
 
 dcp_core::event_store_conformance!(event_store, MemoryEvents);
+
+struct MemoryState(MemoryStateStore);
+
+#[async_trait]
+impl StateStoreFixture for MemoryState {
+    async fn start() -> Self {
+        Self(MemoryStateStore::new())
+    }
+
+    fn store(&self) -> Arc<dyn StateStore> {
+        Arc::new(self.0.clone())
+    }
+
+    async fn crash(&mut self) {
+        self.0.crash();
+        self.0.reopen();
+    }
+}
+
+dcp_core::state_store_conformance!(state_store, MemoryState);

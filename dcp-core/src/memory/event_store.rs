@@ -2,6 +2,9 @@
 
 mod image;
 mod reader;
+#[cfg(test)]
+#[cfg(feature = "test-util")]
+mod tests;
 mod writer;
 
 use std::sync::Arc;
