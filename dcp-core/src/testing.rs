@@ -6,9 +6,8 @@
 pub mod defects;
 pub mod event_store;
 pub mod fixtures;
-mod interrupted;
-pub mod mirror_link;
 pub mod interrupted;
+pub mod mirror_link;
 pub mod state_store;
 
 use std::fmt;
