@@ -16,7 +16,7 @@ pub struct LogIncarnation([u8; 16]);
 impl LogIncarnation {
     /// Takes 16 bytes that no other incarnation of any log has.
     #[must_use]
-    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 

@@ -4,16 +4,19 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
 
+/// One piece of work.
+pub(crate) type Lane<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
 /// Runs all, at most `lanes` at once, and answers in the order of the input. Dropped, it drops
 /// them.
-pub(crate) async fn in_lanes<F: Future>(futures: impl IntoIterator<Item = F>, lanes: usize) -> Vec<F::Output> {
-    let mut waiting = futures.into_iter().enumerate();
-    let mut running: Vec<(usize, Pin<Box<F>>)> = Vec::new();
-    let mut done: Vec<(usize, F::Output)> = Vec::new();
+pub(crate) async fn in_lanes<T>(work: Vec<Lane<'_, T>>, lanes: usize) -> Vec<T> {
+    let mut waiting = work.into_iter().enumerate();
+    let mut running: Vec<(usize, Lane<'_, T>)> = Vec::new();
+    let mut done: Vec<(usize, T)> = Vec::new();
     loop {
         while running.len() < lanes.max(1) {
             let Some((index, future)) = waiting.next() else { break };
-            running.push((index, Box::pin(future)));
+            running.push((index, future));
         }
         if running.is_empty() {
             break;
@@ -44,17 +47,18 @@ mod tests {
     #[tokio::test]
     async fn answers_in_order_and_keeps_the_bound() {
         let (open, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let turns = (0..20).map(|index| {
+        let turn = |index| -> Lane<'_, usize> {
             let (open, most) = (&open, &most);
-            async move {
+            Box::pin(async move {
                 most.fetch_max(open.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                 for _ in 0..(20 - index) {
                     tokio::task::yield_now().await;
                 }
                 open.fetch_sub(1, Ordering::SeqCst);
                 index
-            }
-        });
+            })
+        };
+        let turns = (0..20).map(turn).collect();
         assert_eq!(in_lanes(turns, 4).await, (0..20).collect::<Vec<_>>());
         assert_eq!(most.into_inner(), 4);
     }
@@ -68,7 +72,7 @@ mod tests {
             gate.add_permits(1);
             true
         };
-        let both: Vec<Pin<Box<dyn Future<Output = bool>>>> = vec![Box::pin(waits), Box::pin(opens)];
+        let both: Vec<Lane<'_, bool>> = vec![Box::pin(waits), Box::pin(opens)];
         assert_eq!(in_lanes(both, 2).await, [true, true]);
     }
 }

@@ -35,14 +35,15 @@
 //! use dcp_core::log::LogId;
 //! use dcp_core::memory::{MemoryEventStore, MemoryStateStore};
 //! use dcp_core::ports::{EventSourceExt as _, MirrorLink as _};
+//! use dcp_core::position::LogIncarnation;
 //! use dcp_mirror::{HeartbeatWriter, LinkPorts, LinkSettings, StoreLink};
 //! use tokio_util::sync::CancellationToken;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let (west, east): (RegionId, RegionId) = ("west".parse()?, "east".parse()?);
-//! let source = Arc::new(MemoryEventStore::new(west.clone(), 1));
-//! let local = Arc::new(MemoryEventStore::new(east, 2));
+//! let source = Arc::new(MemoryEventStore::new(west.clone(), LogIncarnation::from_bytes([1; 16])));
+//! let local = Arc::new(MemoryEventStore::new(east, LogIncarnation::from_bytes([2; 16])));
 //!
 //! // The west writes heartbeats for what it owns; here it owns nothing yet.
 //! let orders: LogId = "orders@west/0".parse()?;
@@ -53,7 +54,7 @@
 //! let ports = LinkPorts {
 //!     source,
 //!     local: local.clone(),
-//!     state: Arc::new(MemoryStateStore::new(3)),
+//!     state: Arc::new(MemoryStateStore::new()),
 //!     clock: Arc::new(TokioClock::new()),
 //!     entropy: Arc::new(SeededEntropy::new(4, "link")),
 //! };

@@ -38,7 +38,7 @@ pub use origins::l9_foreign_origins_are_not_copied;
 pub use restart::l2_goes_on_where_the_mirror_stands;
 pub use steering::{l3_paused_copies_nothing, l4_staging_ends_exactly, l8_lower_terms_are_fenced};
 pub use stopping::l5_divergence_stops;
-pub use world::{RunningLink, SOURCE_SEED, World, link_id};
+pub use world::{RunningLink, SOURCE_INCARNATION, World, link_id};
 
 /// What a link under test is made of.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use dcp_core::{Error, ErrorKind, Failure};
 use tokio::sync::Mutex;
 
 use super::Heartbeat;
-use crate::lanes::in_lanes;
+use crate::lanes::{Lane, in_lanes};
 
 /// Writes one heartbeat per scope into the region's own companion logs: each second, and before
 /// each renewal of the ownership leases.
@@ -84,10 +84,11 @@ impl HeartbeatWriter {
         };
         let logs: Vec<LogId> = owned.iter().chain(self.companions.values()).cloned().collect();
         let ends = self.store.ends(&logs).await.map_err(Failure::NotApplied)?;
-        let beats = self.companions.iter().map(|(scope, companion)| {
-            let named = owned.iter().filter(move |log| log.scope() == scope);
-            append(writer.as_ref(), companion, named, &ends)
-        });
+        let mut beats: Vec<Lane<'_, _>> = Vec::with_capacity(self.companions.len());
+        for (scope, companion) in &self.companions {
+            let named: Vec<&LogId> = owned.iter().filter(|log| log.scope() == scope).collect();
+            beats.push(Box::pin(append(writer.as_ref(), companion, named, &ends)));
+        }
         let written = in_lanes(beats, self.companions.len()).await.into_iter().collect::<Result<_, _>>();
         let fenced = matches!(&written, Err(Failure::NotApplied(error)) if error.kind() == ErrorKind::Fenced);
         if written.is_ok() || fenced {
@@ -106,7 +107,7 @@ impl HeartbeatWriter {
 async fn append(
     writer: &dyn EventWriter,
     companion: &LogId,
-    named: impl Iterator<Item = &LogId>,
+    named: Vec<&LogId>,
     ends: &Cut,
 ) -> Result<(LogId, u64), Failure> {
     let end = |log: &LogId| {
@@ -114,7 +115,7 @@ async fn append(
         ends.get(log).map(|end| end.prefix).ok_or_else(missing).map_err(Failure::NotApplied)
     };
     let sequence = end(companion)?.count + 1;
-    let ends = named.map(|log| Ok((log.clone(), end(log)?))).collect::<Result<_, Failure>>()?;
+    let ends = named.into_iter().map(|log| Ok((log.clone(), end(log)?))).collect::<Result<_, Failure>>()?;
     let event = Heartbeat { sequence, ends }.to_event(companion).map_err(Failure::NotApplied)?;
     writer.append(OwnerBatch::new(companion.clone(), vec![event])).await?;
     Ok((companion.clone(), sequence))

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::StoreLink;
 use super::work::LogWork;
 use crate::decide::{Breach, Divergence, LogView, Shared};
-use crate::lanes::in_lanes;
+use crate::lanes::{Lane, in_lanes};
 
 /// Why a call to the source gave nothing.
 #[derive(Debug)]
@@ -55,30 +55,34 @@ pub(super) async fn ask<T>(
     }
 }
 
-/// One view per log; prefixes are compared where they have not been since the link connected.
-pub(super) async fn views(
-    link: &StoreLink,
-    interrupt: &CancellationToken,
-    ends: &Cut,
-    works: &BTreeMap<LogId, LogWork>,
-) -> Result<BTreeMap<LogId, LogView>, (LogId, Missed)> {
-    let mut views = BTreeMap::new();
-    for (log, work) in works {
+/// One view per log.
+pub(super) fn views(ends: &Cut, works: &BTreeMap<LogId, LogWork>) -> Result<BTreeMap<LogId, LogView>, (LogId, Missed)> {
+    let view = |(log, work): (&LogId, &LogWork)| {
         let Some(source) = ends.get(log).copied() else {
             let error = Error::corrupt("missing-end", format!("{log}: the source did not answer its end"));
             return Err((log.clone(), Missed::Contradicts(error)));
         };
         let copied_from = work.cursor.map(|cursor| cursor.position.incarnation());
         let shared = if work.checked { Shared::Checked } else { Shared::Unchecked };
-        views.insert(log.clone(), LogView { source, applied: work.applied, copied_from, shared });
+        Ok((log.clone(), LogView { source, applied: work.applied, copied_from, shared }))
+    };
+    works.iter().map(view).collect()
+}
+
+/// Asks for the prefixes that have not been compared since the link connected or was set going.
+pub(super) async fn compare(
+    link: &StoreLink,
+    interrupt: &CancellationToken,
+    views: &mut BTreeMap<LogId, LogView>,
+) -> Result<(), (LogId, Missed)> {
+    let mut asked: Vec<Lane<'_, _>> = Vec::new();
+    for (log, view) in views.iter_mut().filter(|(_, view)| view.needs_prefix()) {
+        asked.push(Box::pin(async move {
+            let prefix = ask(link, interrupt, link.ports.source.prefix(log, view.applied.count)).await;
+            prefix.map(|prefix| view.shared = Shared::Answered(prefix)).map_err(|missed| (log.clone(), missed))
+        }));
     }
-    let unknown = views.iter_mut().filter(|(_, view)| view.needs_prefix());
-    let compared = unknown.map(|(log, view)| async move {
-        let prefix = ask(link, interrupt, link.ports.source.prefix(log, view.applied.count)).await;
-        prefix.map(|prefix| view.shared = Shared::Answered(prefix)).map_err(|missed| (log.clone(), missed))
-    });
-    in_lanes(compared, link.settings.lanes).await.into_iter().collect::<Result<Vec<()>, _>>()?;
-    Ok(views)
+    in_lanes(asked, link.settings.lanes).await.into_iter().collect()
 }
 
 /// The divergence that a source's contradiction is kept as.

@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use dcp_core::clock::Moment;
 use dcp_core::log::LogId;
 use dcp_core::ports::{EventWriter, WriterRole};
-use dcp_core::position::{Cut, LogIncarnation, PrefixDigest};
+use dcp_core::position::{Cut, PrefixDigest};
 use dcp_core::{Error, ErrorKind, Failure};
 use tokio_util::sync::CancellationToken;
 
-use super::observe::{Missed, ask, contradiction, views};
+use super::observe::{Missed, ask, compare, contradiction, views};
 use super::transfer::{Trouble, Turn, turn};
 use super::work::{LogWork, load_all, newest_heartbeat};
 use super::{StoreLink, state};
 use crate::backoff;
 use crate::decide::{Decision, Divergence, decide, share_out};
-use crate::lanes::in_lanes;
+use crate::lanes::{Lane, in_lanes};
 use crate::state_machine::StoredState;
 use crate::telemetry;
 
@@ -60,10 +60,13 @@ impl<'a> Worker<'a> {
         };
         self.connected();
         link.live.source_ends(&ends);
-        let observed = match views(link, interrupt, &ends, &self.works).await {
+        let mut observed = match views(&ends, &self.works) {
             Ok(observed) => observed,
             Err((log, missed)) => return self.missed(Some(&log), Some(&ends), missed).await,
         };
+        if let Err((log, missed)) = compare(link, interrupt, &mut observed).await {
+            return self.missed(Some(&log), Some(&ends), missed).await;
+        }
         match decide(&stored, &observed) {
             Decision::Rest => {
                 self.settle();
@@ -92,9 +95,11 @@ impl<'a> Worker<'a> {
             Err(Failure::NotApplied(error)) => return Err(error),
         };
         self.works = load_all(link, &self.all).await?;
-        for (log, work) in self.works.iter().filter(|(log, _)| log.is_companion()) {
-            if let Some(heartbeat) = newest_heartbeat(link.ports.local.as_ref(), log, work).await? {
-                link.live.restore(log, heartbeat);
+        let companions = self.works.iter().filter(|(log, work)| log.is_companion() && work.applied.count > 0);
+        let tails: Vec<_> = companions.map(|(log, work)| (log.clone(), work.cursor, work.local_last)).collect();
+        for (log, cursor, last) in tails {
+            if let Some(heartbeat) = newest_heartbeat(link.ports.local.as_ref(), &log, cursor, last).await? {
+                link.live.restore(&log, heartbeat);
             }
         }
         self.writer = Some(writer);
@@ -180,11 +185,14 @@ impl<'a> Worker<'a> {
         let shares: BTreeMap<LogId, u64> =
             share_out(&lag, link.settings.batch_records as u64, allowance, self.turn).into_iter().collect();
         self.turn = self.turn.wrapping_add(1);
-        let turns = self.works.iter_mut().filter_map(|(log, work)| {
-            let quota = *shares.get(log)?;
-            let incarnation: LogIncarnation = ends.get(log)?.incarnation;
-            Some(async move { (log.clone(), turn(link, writer, interrupt, log, work, incarnation, quota).await) })
-        });
+        let mut turns: Vec<Lane<'_, _>> = Vec::with_capacity(shares.len());
+        for (log, work) in &mut self.works {
+            if let (Some(quota), Some(end)) = (shares.get(log).copied(), ends.get(log)) {
+                turns.push(Box::pin(async move {
+                    (log.clone(), turn(link, writer, interrupt, log, work, end.incarnation, quota).await)
+                }));
+            }
+        }
         let turns = in_lanes(turns, link.settings.lanes).await;
         let copied: u64 = turns.iter().map(|(_, turn)| turn.copied).sum();
         let mut again = copied > 0 && allowance.is_none();

@@ -95,19 +95,17 @@ pub(super) async fn load_all(link: &StoreLink, logs: &[LogId]) -> Result<BTreeMa
 pub(super) async fn newest_heartbeat(
     local: &dyn EventStore,
     log: &LogId,
-    work: &LogWork,
+    cursor: Option<SourceCursor>,
+    last: Option<Position>,
 ) -> Result<Option<Heartbeat>, Error> {
-    if work.applied.count == 0 {
-        return Ok(None);
-    }
-    let from = work.cursor.and_then(|cursor| cursor.local_before).map_or(ReadFrom::Start, ReadFrom::After);
+    let from = cursor.and_then(|cursor| cursor.local_before).map_or(ReadFrom::Start, ReadFrom::After);
     let mut reader = local.open_reader(log, from).await?;
     let mut newest = None;
     loop {
         let records = reader.next(1_000, Duration::ZERO).await?;
-        let Some(last) = records.last() else { return Ok(newest) };
-        newest = Heartbeat::of_record(&last.record).ok();
-        if Some(last.position) == work.local_last {
+        let Some(read) = records.last() else { return Ok(newest) };
+        newest = Heartbeat::of_record(&read.record).ok();
+        if Some(read.position) == last {
             return Ok(newest);
         }
     }

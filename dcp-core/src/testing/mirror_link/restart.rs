@@ -19,13 +19,24 @@ pub async fn l2_goes_on_where_the_mirror_stands<Fx: MirrorLinkFixture>() -> Resu
             world.clock.sleep(std::time::Duration::from_millis(100)).await;
         }
         world.until("a copy hangs", || running.copies.fired()).await?;
-        world.crash(running).await?;
+        world.crash(running).await;
         let again = world.run::<Fx>()?;
         world.until_equal().await?;
         world.rest().await;
         world.until_equal().await?;
-        world.crash(again).await?;
+        world.crash(again).await;
     }
+    // The copy was under way and not durable when everything crashed.
+    let running = world.run::<Fx>()?;
+    world.rest().await;
+    let hold = world.east.hold_sync();
+    world.append(&log, 5).await?;
+    world.rest().await;
+    world.crash(running).await;
+    drop(hold);
+    let running = world.run::<Fx>()?;
+    world.until_equal().await?;
+    world.crash(running).await;
     // The outcome is not known, and the worker lives on.
     let running = world.run::<Fx>()?;
     for fault in [CopyFault::AnswerLost, CopyFault::RequestLost] {

@@ -24,7 +24,7 @@ pub async fn l3_paused_copies_nothing<Fx: MirrorLinkFixture>() -> Result<(), Vio
     world.rest().await;
     let now = world.mirrored(&log).await?.len();
     demand!(now == held, "paused, it copied {} records", now - held);
-    world.crash(running).await?;
+    world.crash(running).await;
 
     let running = world.run::<Fx>()?;
     world.rest().await;
@@ -86,7 +86,7 @@ pub async fn l8_lower_terms_are_fenced<Fx: MirrorLinkFixture>() -> Result<(), Vi
     running.link.set_desire(&higher, LinkDesire::active()).await?;
     for restart in [false, true] {
         if restart {
-            world.crash(running).await?;
+            world.crash(running).await;
             running = world.run::<Fx>()?;
         }
         match running.link.set_desire(&lower, LinkDesire::paused()).await {
