@@ -3,11 +3,12 @@
 //! A clause is an async function that returns a [`Violation`] instead of panicking, so that a
 //! planted defect can be asserted as "fails exactly this clause".
 
+pub mod defects;
 #[cfg(feature = "embedded")]
 pub mod disk;
 pub mod event_store;
 pub mod fixtures;
-mod interrupted;
+pub mod interrupted;
 pub mod state_store;
 
 use std::fmt;

@@ -2,6 +2,8 @@
 
 mod image;
 mod reader;
+#[cfg(all(test, feature = "test-util"))]
+mod tests;
 mod writer;
 
 use std::sync::Arc;

@@ -1,6 +1,8 @@
 //! A state store in memory.
 
 mod image;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -5,6 +5,8 @@
 
 mod bounds;
 mod copy;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -12,7 +12,7 @@ const BETWEEN_POLLS: Duration = Duration::from_millis(1);
 
 /// Polls a future this often, with a short pause after each time, and answers what it gave; none
 /// if it is still under way. The caller drops it, or goes on with it.
-pub(crate) async fn poll_times<F: Future + ?Sized>(future: &mut Pin<Box<F>>, times: usize) -> Option<F::Output> {
+pub async fn poll_times<F: Future + ?Sized>(future: &mut Pin<Box<F>>, times: usize) -> Option<F::Output> {
     for _ in 0..times {
         let polled = poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
         if let Poll::Ready(output) = polled {

@@ -41,7 +41,7 @@ pub async fn e5_batches_are_whole<Fx: EventStoreFixture>() -> Result<(), Violati
         let link_cursor = cursor(&format!("link-{cut}"))?;
         let store = fixture.store();
         let writer = mirror(&store, &[peers(cut)]).await?;
-        let records = (1..=3).map(|number| record(number, 1, number)).collect();
+        let records = (1..=3).map(|number| record(10 + number, 1, number)).collect();
         let batch = CopyBatch::new(peers(cut), PrefixDigest::EMPTY, records).with_cursor(link_cursor.clone());
         let mut copying = writer.copy(batch);
         poll_times(&mut copying, cut as usize).await;
@@ -84,9 +84,11 @@ pub async fn e6_answers_survive_a_crash<Fx: EventStoreFixture>() -> Result<(), V
     let answer = append(&writer, &own(1), vec![event(1), event(2)]).await?;
     drop((writer, store));
     fixture.crash().await;
-    let read: Vec<_> = read_all(&fixture.store(), &own(1)).await?.iter().map(|held| held.position).collect();
-    let answered: Vec<_> = answer.acks.iter().map(|ack| ack.position).collect();
+    let read: Vec<_> = read_all(&fixture.store(), &own(1)).await?.iter().map(|held| held.record.id).collect();
+    let answered: Vec<_> = answer.acks.iter().map(|ack| ack.id).collect();
     demand!(read == answered, "answered {answered:?}, held after a crash {read:?}");
+    let prefix = end(&fixture.store(), &own(1)).await?.prefix;
+    demand!(prefix == answer.prefix, "answered {:?}, held after a crash {prefix:?}", answer.prefix);
     Ok(())
 }
 

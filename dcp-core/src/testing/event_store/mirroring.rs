@@ -7,7 +7,7 @@ use crate::error::ErrorKind;
 use crate::ports::event_store::CopyBatch;
 use crate::position::PrefixDigest;
 use crate::testing::Violation;
-use crate::testing::fixtures::{event, record};
+use crate::testing::fixtures::{event, event_id, orders, record};
 
 /// E11: a mirror's batch is written as it is, behind the prefix that it names.
 ///
@@ -40,5 +40,9 @@ pub async fn e11_copies_are_written_as_they_are<Fx: EventStoreFixture>() -> Resu
     let read: Vec<_> = read_all(&store, &peers(1)).await?.into_iter().map(|held| held.record).collect();
     let copied: Vec<_> = first.into_iter().chain(second).collect();
     demand!(read == copied, "copied {copied:?}, read {read:?}");
+    let seen = store.sightings(&orders(), 1, &[event_id(1)]).await?;
+    let mut seen: Vec<_> = seen.into_iter().map(|sighting| sighting.log).collect();
+    seen.sort();
+    demand!(seen == [peers(1), own(1)], "an id that both logs hold was seen in {seen:?}");
     Ok(())
 }

@@ -1,0 +1,6 @@
+//! Planted defects: implementations that break exactly one clause each.
+//!
+//! They show that the clauses can fail, and that each notices its own defect and no other's.
+
+pub mod event_store;
+pub mod state_store;
