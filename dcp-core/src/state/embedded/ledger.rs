@@ -47,7 +47,7 @@ impl Ledger for StateLedger {
             }
         }
         let last = counter(&tables.counters)?;
-        if !writes_something(&tables.entries, &request.writes)? {
+        if request.writes.is_empty() {
             return Ok(Applied::unwritten(Ok(Revision::from_store(last))));
         }
         let revision = last + 1;
@@ -66,21 +66,6 @@ fn counter(counters: &impl ReadableTable<&'static str, u64>) -> Result<u64, Faul
     Ok(counters.get(REVISION)?.ok_or_else(|| Fault::damaged("the store's revision"))?.value())
 }
 
-// Deleting what is not there writes nothing.
-fn writes_something(
-    entries: &impl ReadableTable<&'static str, (u64, &'static [u8])>,
-    writes: &[Write],
-) -> Result<bool, Fault> {
-    for write in writes {
-        match write {
-            Write::Put(..) => return Ok(true),
-            Write::Delete(key) if entries.get(key.as_str())?.is_some() => return Ok(true),
-            Write::Delete(_) => {}
-        }
-    }
-    Ok(false)
-}
-
 fn holds(
     entries: &impl ReadableTable<&'static str, (u64, &'static [u8])>,
     condition: &Condition,
@@ -90,11 +75,11 @@ fn holds(
         Condition::At(key, revision) => (key, Some(revision.get())),
     };
     let found = entries.get(key.as_str())?.map(|row| row.value().0);
-    let word = |revision: Option<u64>| revision.map_or_else(|| "absent".to_owned(), |it| format!("at revision {it}"));
+    let word = |revision: Option<u64>| revision.map_or_else(|| "absent".to_owned(), |it| format!("at {it}"));
     Ok(if found == demanded {
         Ok(())
     } else {
-        Err(Error::conflict("condition", format!("{key} is {}, not {}: read again", word(found), word(demanded))))
+        Err(Error::conflict("state-moved", format!("{key}: {}, expected {}", word(found), word(demanded))))
     })
 }
 

@@ -106,11 +106,11 @@ impl EventLedger {
         batch: OwnerBatch,
     ) -> Result<Applied<Answer>, Fault> {
         let mut row = tables.row_or_new(&batch.log)?;
-        let admitted = self.check_session(&batch.log, RoleKind::of(role), session).and_then(|()| match role {
+        let admitted = match role {
             WriterRole::Owner(grant) => judge_grant(&row.fence, &batch.log, grant),
             WriterRole::Mirror(_) | WriterRole::Companion => Ok(None),
-        });
-        match admitted {
+        };
+        match admitted.and_then(|raised| self.check_session(&batch.log, RoleKind::of(role), session).map(|()| raised)) {
             Ok(None) => {}
             Ok(Some(raised)) => row.fence = raised,
             Err(refusal) => return Ok(Applied::unwritten(Err(refusal))),
@@ -155,6 +155,8 @@ impl EventLedger {
                 Err(Error::fenced("writer-replaced", format!("{log}: another writer was opened after this one")))
             }
             None => Err(Error::refused("other-log", format!("{log}: this writer was not opened on it"))),
+            Some(_) => Err(Error::fenced("other-writer", format!("{log}: another writer was opened since"))),
+            None => Err(Error::refused("log-not-opened", format!("{log}: this writer was not opened on it"))),
         }
     }
 

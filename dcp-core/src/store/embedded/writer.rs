@@ -36,22 +36,29 @@ impl EmbeddedWriter {
         Self { submitter, session, role: Arc::new(role), logs }
     }
 
-    fn check(&self, log: &LogId, may: bool) -> Result<(), Failure> {
-        let refusal = if !self.logs.contains(log) {
-            Error::refused("other-log", format!("{log}: this writer was not opened on it"))
-        } else if !may {
-            Error::refused("other-role", format!("{log}: a link copies, an owner or companion writer appends"))
-        } else {
+    fn check_log(&self, log: &LogId) -> Result<(), Failure> {
+        if self.logs.contains(log) {
             return Ok(());
-        };
-        Err(Failure::NotApplied(refusal))
+        }
+        Err(refused("log-not-opened", format!("{log}: this writer was not opened on it")))
     }
+
+    fn is_mirror(&self) -> bool {
+        matches!(*self.role, WriterRole::Mirror(_))
+    }
+}
+
+fn refused(code: &'static str, message: impl Into<String>) -> Failure {
+    Failure::NotApplied(Error::refused(code, message))
 }
 
 #[async_trait]
 impl EventWriter for EmbeddedWriter {
     async fn append(&self, batch: OwnerBatch) -> Result<Appended, Failure> {
-        self.check(&batch.log, !matches!(*self.role, WriterRole::Mirror(_)))?;
+        if self.is_mirror() {
+            return Err(refused("mirror-appends", "a mirror copies and never appends"));
+        }
+        self.check_log(&batch.log)?;
         check_owner_batch(&batch).map_err(Failure::NotApplied)?;
         let bytes = batch
             .events
@@ -66,7 +73,10 @@ impl EventWriter for EmbeddedWriter {
     }
 
     async fn copy(&self, batch: CopyBatch) -> Result<PrefixDigest, Failure> {
-        self.check(&batch.log, matches!(*self.role, WriterRole::Mirror(_)))?;
+        if !self.is_mirror() {
+            return Err(refused("owner-copies", "only a mirror copies"));
+        }
+        self.check_log(&batch.log)?;
         check_copy_batch(&batch).map_err(Failure::NotApplied)?;
         let bytes = batch
             .records
