@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dcp_core::clock::Clock;
-use dcp_core::error::Error;
+use dcp_core::error::{Error, ErrorKind};
 use dcp_core::ids::{RegionId, SliceRef};
 use dcp_core::ports::Appends;
 use dcp_core::treaty::Treaty;
@@ -71,8 +71,12 @@ impl Owners {
                     heard.insert(region);
                     until = until.min(self.clock.now().after(ASK_GRACE));
                 }
-                // It does not know, or could not be reached; the others may.
-                Some(Ok((_, Err(_)))) => {}
+                Some(Ok((region, Err(error)))) => match error.kind() {
+                    // A wrong key, a slice that it does not have, or a chain that contradicts itself.
+                    ErrorKind::Invalid | ErrorKind::Corrupt | ErrorKind::Refused => return Err(error.at(&region)),
+                    // It does not know, or could not be reached; the others may.
+                    ErrorKind::Retry | ErrorKind::Conflict | ErrorKind::Fenced | ErrorKind::Stopped => {}
+                },
                 Some(Err(cause)) => return Err(Error::stopped("task-ended", cause.to_string())),
             }
             if self.newest(slice) > before {
