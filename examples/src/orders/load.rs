@@ -28,16 +28,17 @@ pub struct Orders {
 }
 
 impl Orders {
-    /// Reads the file that comes with the drill. All of it is checked; the first `limit` lines are
-    /// kept.
+    /// Reads the file that comes with the drill, whose digest is known; the first `limit` lines
+    /// are kept.
     ///
     /// # Errors
     /// `Corrupt` if it is not the file that was bundled; `Invalid` if it cannot be opened, or has
     /// fewer lines than `limit`.
     pub fn bundled(path: &Path, limit: Option<u64>) -> Result<Self, Error> {
         // Its digest is known, so that its form needs no second look.
-        let orders =
-            Self::parse(source::open(path)?, limit, Quotes::Trusted).map_err(|error| error.at(path.display()))?;
+        let orders = Self::parse(source::open(path)?, limit, Quotes::Trusted)
+            .map_err(|error| Error::corrupt("bundled-data-differs", format!("{error}; copy the file again")))
+            .map_err(|error| error.at(path.display()))?;
         if orders.digest.to_string() != BUNDLED_SHA256 {
             let message = format!("SHA-256 {} instead of {BUNDLED_SHA256}: copy the file again", orders.digest);
             return Err(Error::corrupt("bundled-data-differs", message).at(path.display()));
@@ -67,7 +68,9 @@ impl Orders {
     fn parse(from: impl Read, limit: Option<u64>, quotes: Quotes) -> Result<Self, Error> {
         let mut reader = csv::ReaderBuilder::new().from_reader(Source::new(from, quotes));
         let mut orders = Self { text: String::new(), ends: Vec::new(), digest: Digest::ZERO };
-        let parsed = orders.take_all(&mut reader, limit);
+        // What a known digest vouches for needs no look past the lines that are kept.
+        let until = if quotes == Quotes::Trusted { limit } else { None };
+        let parsed = orders.take_all(&mut reader, limit, until);
         // A broken quote swallows what follows, so the error it leads to may name a later record.
         let fault = reader.get_ref().fault();
         match (parsed, fault) {
@@ -81,14 +84,21 @@ impl Orders {
         Ok(orders)
     }
 
-    fn take_all<R: Read>(&mut self, reader: &mut csv::Reader<R>, limit: Option<u64>) -> Result<(), Error> {
+    fn take_all<R: Read>(
+        &mut self,
+        reader: &mut csv::Reader<R>,
+        limit: Option<u64>,
+        until: Option<u64>,
+    ) -> Result<(), Error> {
         let header = reader.headers().map_err(|cause| unreadable(0, &cause))?;
         if header.iter().ne(COLUMNS) {
             return Err(Error::invalid("bad-header", format!("record 0: the header is not {}", COLUMNS.join(","))));
         }
         let mut record = csv::StringRecord::new();
         let mut number = 0;
-        while reader.read_record(&mut record).map_err(|cause| unreadable(number + 1, &cause))? {
+        while until.is_none_or(|until| number < until)
+            && reader.read_record(&mut record).map_err(|cause| unreadable(number + 1, &cause))?
+        {
             number += 1;
             check(number, &record)?;
             if limit.is_none_or(|limit| number <= limit) {

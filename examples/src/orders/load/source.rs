@@ -95,8 +95,13 @@ impl<R> Source<R> {
         self.quotes.as_ref().and_then(QuoteCheck::fault)
     }
 
-    /// After the last byte: digest of all.
-    pub(super) fn finish(self) -> Result<Digest, Error> {
+    /// Reads on to the last byte: digest of all.
+    pub(super) fn finish(mut self) -> Result<Digest, Error>
+    where
+        R: Read,
+    {
+        io::copy(&mut self, &mut io::sink())
+            .map_err(|cause| Error::invalid("unreadable-data", format!("past the last line: {cause}")))?;
         if let Some(open) = self.quotes.as_ref().and_then(QuoteCheck::unclosed) {
             return Err(open);
         }

@@ -1,11 +1,12 @@
 //! Who owns each slice, by the highest signed epoch that any region has answered.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dcp_core::clock::Clock;
-use dcp_core::error::Error;
+use dcp_core::error::{Error, ErrorKind};
 use dcp_core::ids::{RegionId, SliceRef};
 use dcp_core::ports::Appends;
 use dcp_core::treaty::Treaty;
@@ -24,6 +25,14 @@ pub(super) struct Owners {
     regions: BTreeMap<RegionId, Arc<dyn Appends>>,
     clock: Arc<dyn Clock>,
     newest: Mutex<BTreeMap<SliceRef, Owner>>,
+    asked: BTreeMap<SliceRef, Asked>,
+}
+
+/// Questions about one slice: one at a time, its answers for all who waited meanwhile.
+#[derive(Debug, Default)]
+struct Asked {
+    rounds: AtomicU64,
+    heard: tokio::sync::Mutex<BTreeSet<RegionId>>,
 }
 
 impl Owners {
@@ -32,7 +41,8 @@ impl Owners {
         regions: BTreeMap<RegionId, Arc<dyn Appends>>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { treaty, regions, clock, newest: Mutex::new(BTreeMap::new()) }
+        let asked = treaty.slices().into_iter().map(|slice| (slice, Asked::default())).collect();
+        Self { treaty, regions, clock, newest: Mutex::new(BTreeMap::new()), asked }
     }
 
     /// The newest owner of a slice that is known.
@@ -47,9 +57,22 @@ impl Owners {
             .ok_or_else(|| Error::invalid("no-endpoint", format!("{region} owns a slice and has no endpoint")))
     }
 
-    /// Asks every region for the owner of a slice, at the same time; answers who was heard.
-    /// Returns at once when a newer owner is learned.
+    /// Asks every region for the owner of a slice, unless somebody does already, whose answers then
+    /// serve here too; answers who was heard.
     pub(super) async fn ask(&self, slice: &SliceRef) -> Result<BTreeSet<RegionId>, Error> {
+        let unknown = || Error::invalid("unknown-slice", format!("the treaty has no slice {slice}"));
+        let asked = self.asked.get(slice).ok_or_else(unknown)?;
+        let round = asked.rounds.load(Ordering::SeqCst);
+        let mut heard = asked.heard.lock().await;
+        if asked.rounds.load(Ordering::SeqCst) == round {
+            *heard = self.ask_all(slice).await?;
+            asked.rounds.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(heard.clone())
+    }
+
+    /// Asks every region at the same time. Returns at once when a newer owner is learned.
+    async fn ask_all(&self, slice: &SliceRef) -> Result<BTreeSet<RegionId>, Error> {
         let before = self.newest(slice);
         let mut questions = JoinSet::new();
         for (region, appends) in &self.regions {
@@ -71,8 +94,12 @@ impl Owners {
                     heard.insert(region);
                     until = until.min(self.clock.now().after(ASK_GRACE));
                 }
-                // It does not know, or could not be reached; the others may.
-                Some(Ok((_, Err(_)))) => {}
+                Some(Ok((region, Err(error)))) => match error.kind() {
+                    // A wrong key, a slice that it does not have, or a chain that contradicts itself.
+                    ErrorKind::Invalid | ErrorKind::Corrupt | ErrorKind::Refused => return Err(error.at(&region)),
+                    // It does not know, or could not be reached; the others may.
+                    ErrorKind::Retry | ErrorKind::Conflict | ErrorKind::Fenced | ErrorKind::Stopped => {}
+                },
                 Some(Err(cause)) => return Err(Error::stopped("task-ended", cause.to_string())),
             }
             if self.newest(slice) > before {

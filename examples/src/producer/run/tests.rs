@@ -334,6 +334,18 @@ async fn what_cannot_be_cured_stops_it_with_the_place() {
     let stage = Stage::new();
     stage.world.set(&west(), Behaviour::Fails(Error::refused("wrong-key", "the key is wrong")));
     assert_eq!(finish(stage.producer()).await.unwrap_err().code(), "wrong-key");
+    let stage = Stage::new();
+    stage.world.set(&central(), Behaviour::KnowsNobody(Error::refused("wrong-key", "the key is wrong")));
+    let error = finish(stage.producer()).await.unwrap_err();
+    assert!(error.code() == "wrong-key" && error.message().contains("eu-central-1: "), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_region_that_cannot_answer_questions_holds_nobody_up() {
+    let stage = Stage::new();
+    stage.world.set(&central(), Behaviour::KnowsNobody(Error::retry("unreachable", "connection refused")));
+    finish(stage.producer()).await.unwrap();
+    stage.assert_kept();
 }
 
 #[tokio::test(start_paused = true)]

@@ -69,6 +69,8 @@ pub(super) enum Behaviour {
     InDoubtApplied,
     /// Says that it does not know, and has not applied.
     InDoubtLost,
+    /// Does not answer appends, and answers questions with an error.
+    KnowsNobody(Error),
     /// Certainly does not apply.
     Fails(Error),
 }
@@ -188,8 +190,10 @@ impl Appends for Region {
     }
 
     async fn ownership(&self, slice: &SliceRef) -> Result<WriteGrant, Error> {
-        if let Behaviour::Dark | Behaviour::AppliesInSilence = self.world.behaviour(&self.name) {
-            std::future::pending::<()>().await;
+        match self.world.behaviour(&self.name) {
+            Behaviour::Dark | Behaviour::AppliesInSilence => std::future::pending::<()>().await,
+            Behaviour::KnowsNobody(error) => return Err(error),
+            _ => {}
         }
         Ok(self.world.state.lock().unwrap().grants[&(self.name.clone(), slice.clone())].clone())
     }
@@ -214,7 +218,7 @@ impl Appends for Region {
                 self.apply(&request)?;
                 std::future::pending().await
             }
-            Behaviour::Dark => std::future::pending().await,
+            Behaviour::Dark | Behaviour::KnowsNobody(_) => std::future::pending().await,
         }
     }
 }
