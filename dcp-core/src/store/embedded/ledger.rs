@@ -85,7 +85,12 @@ impl EventLedger {
         Ok(Applied { answer: Ok(Answer::Opened(session)), wrote })
     }
 
-    fn seal(&self, tables: &mut EventTables<'_>, logs: &[LogId], grant: &WriteGrant) -> Result<Applied<Answer>, Fault> {
+    fn seal(
+        &self,
+        tables: &mut EventTables<'_>,
+        logs: &[LogId],
+        grant: &WriteGrant,
+    ) -> Result<Applied<Answer>, Fault> {
         let raised = match raise_fences(tables, logs, grant)? {
             Ok(raised) => raised,
             Err(refusal) => return Ok(Applied::unwritten(Err(refusal))),
@@ -151,10 +156,6 @@ impl EventLedger {
     fn check_session(&self, log: &LogId, kind: RoleKind, session: Session) -> Result<(), Error> {
         match self.sessions.get(&(log.clone(), kind)) {
             Some(current) if *current == session => Ok(()),
-            Some(_) => {
-                Err(Error::fenced("writer-replaced", format!("{log}: another writer was opened after this one")))
-            }
-            None => Err(Error::refused("other-log", format!("{log}: this writer was not opened on it"))),
             Some(_) => Err(Error::fenced("other-writer", format!("{log}: another writer was opened since"))),
             None => Err(Error::refused("log-not-opened", format!("{log}: this writer was not opened on it"))),
         }
