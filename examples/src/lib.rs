@@ -6,6 +6,7 @@ pub mod foundation;
 pub mod memory;
 pub mod orders;
 pub mod producer;
+pub mod producer_process;
 pub mod projections;
 pub mod region;
 pub mod verdict;

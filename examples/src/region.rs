@@ -10,6 +10,7 @@ mod heartbeat;
 mod operations;
 mod probes;
 mod remote_handover;
+mod seals;
 mod settings;
 
 use std::sync::Arc;
@@ -24,9 +25,11 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use assembly::{Assembled, Ingredients, assemble, guard_resource};
-pub use failpoints::HeldFailpoints;
-pub use operations::{OrderRequest, RegionStatus};
-pub use settings::RegionSettings;
+pub use failpoints::{Arming, CrashAfter, Held, HeldFailpoints};
+pub use operations::{Ask, OrderRequest, RegionStatus};
+pub use settings::{RegionArguments, RegionSettings};
+
+pub(crate) use remote_handover::{from_body, to_body};
 
 use crate::drill::children::{Line, tell};
 
@@ -49,8 +52,8 @@ pub async fn run(settings: RegionSettings) -> Result<(), Error> {
     let store = Arc::new(EmbeddedEventStore::open(&events)?);
 
     let deadlines = Deadlines::new(treaty.lease().request_deadline());
-    let to_witness = RemoteEndpoint::new(settings.witness, bearer.clone(), deadlines.clone(), Arc::clone(&clock))?;
-    let to_peer = RemoteEndpoint::new(settings.peer_address, bearer.clone(), deadlines, Arc::clone(&clock))?;
+    let to_witness = RemoteEndpoint::new(settings.witness, &bearer, deadlines.clone(), Arc::clone(&clock))?;
+    let to_peer = RemoteEndpoint::new(settings.peer_address, &bearer, deadlines, Arc::clone(&clock))?;
     let witness = StateStoreWitness::new(Arc::new(RemoteStateStore::new(to_witness)), Arc::clone(&treaty));
     let failpoints = Arc::new(HeldFailpoints::new(settings.crash_after.clone()));
     let assembled = assemble(Ingredients {

@@ -15,6 +15,8 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{ChildStdin, Command};
 use tokio::sync::{Mutex, watch};
 
+use crate::producer::Progress;
+
 /// One line of a child's standard output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -27,27 +29,9 @@ pub enum Line {
     },
     /// A producer's progress.
     Progress {
-        /// Its own lines that are acknowledged.
-        acknowledged: u64,
-        /// Every own line up to this record is acknowledged.
-        through: u64,
-        /// Newest epoch under which each slice was acknowledged, with the time of the first.
-        first: Vec<FirstAck>,
-        /// Highest resident memory so far, in mebibytes.
-        peak_memory_mb: u64,
+        /// How far it is.
+        progress: Progress,
     },
-}
-
-/// The first acknowledgement of a slice under an epoch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(clippy::exhaustive_structs)]
-pub struct FirstAck {
-    /// The slice, as `scope/slice`.
-    pub slice: String,
-    /// The epoch.
-    pub epoch: u64,
-    /// `CLOCK_MONOTONIC`, in nanoseconds.
-    pub at_ns: u64,
 }
 
 /// Prints one line for the parent. A parent that is gone ends the process by its closed input.
@@ -162,6 +146,19 @@ impl Child {
             Ok(Ok(lines)) => address_of(&lines).ok_or_else(|| Error::retry("not-ready", self.name.clone())),
             _ => Err(Error::retry("not-ready", format!("{} does not serve after {within:?}; see its log", self.name))),
         }
+    }
+
+    /// How far a producer is; nothing yet before its first line.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let newest = |line: &Line| if let Line::Progress { progress } = line { Some(progress.clone()) } else { None };
+        self.lines.borrow().iter().find_map(newest).unwrap_or_default()
+    }
+
+    /// Highest resident memory so far, in mebibytes; 0 once it has ended.
+    #[must_use]
+    pub fn peak_memory_mb(&self) -> u64 {
+        crate::memory::peak_memory_mb(self.pid.as_raw_nonzero().get())
     }
 
     /// Sends one line to its standard input.

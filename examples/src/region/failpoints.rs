@@ -1,6 +1,6 @@
 //! Failpoints that a drill arms from outside: hold one append, or end the process after a step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -46,6 +46,16 @@ impl fmt::Display for CrashAfter {
     }
 }
 
+/// What to hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::exhaustive_structs)]
+pub struct Arming {
+    /// The failpoint.
+    pub point: String,
+    /// Only what passes it with one of these details.
+    pub details: BTreeSet<String>,
+}
+
 /// What the drill sees of the failpoints.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(clippy::exhaustive_structs)]
@@ -58,7 +68,7 @@ pub struct Held {
 #[derive(Debug)]
 pub struct HeldFailpoints {
     crash_after: Option<CrashAfter>,
-    armed: Mutex<BTreeMap<String, ()>>,
+    armed: Mutex<BTreeMap<String, BTreeSet<String>>>,
     held: watch::Sender<Held>,
 }
 
@@ -69,13 +79,22 @@ impl HeldFailpoints {
         Self { crash_after, armed: Mutex::default(), held: watch::channel(Held::default()).0 }
     }
 
-    fn armed(&self) -> MutexGuard<'_, BTreeMap<String, ()>> {
+    fn armed(&self) -> MutexGuard<'_, BTreeMap<String, BTreeSet<String>>> {
         self.armed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next that passes this point is held.
-    pub fn arm(&self, point: &str) {
-        self.armed().insert(point.to_owned(), ());
+    /// The next that passes the point with one of the details is held.
+    pub fn arm(&self, arming: Arming) {
+        self.armed().insert(arming.point, arming.details);
+    }
+
+    fn takes(&self, point: &str, detail: &str) -> bool {
+        let mut armed = self.armed();
+        let wanted = armed.get(point).is_some_and(|details| details.contains(detail));
+        if wanted {
+            armed.remove(point);
+        }
+        wanted
     }
 
     /// What is held now.
@@ -106,7 +125,7 @@ impl Failpoints for HeldFailpoints {
                 Err(error) => tracing::error!(%error, "the process could not end itself"),
             }
         }
-        if self.armed().remove(point).is_none() {
+        if !self.takes(point, detail) {
             return;
         }
         tracing::warn!(point, detail, "held by the drill");

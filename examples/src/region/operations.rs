@@ -17,7 +17,8 @@ use dcp_core::{Error, Failure};
 use serde::{Deserialize, Serialize};
 
 use super::assembly::Assembled;
-use super::failpoints::{Held, HeldFailpoints};
+use super::failpoints::{Arming, Held, HeldFailpoints};
+use super::seals::CheckedSeal;
 use super::remote_handover::{RELEASE, RELEASED, ServeRelease, ServeReleased, from_body, to_body};
 
 /// An operator's order, under the token that the operator holds.
@@ -46,8 +47,6 @@ pub struct RegionStatus {
     pub held: Held,
     /// Open slices, each as `scope/slice`, with the epoch.
     pub open: BTreeMap<String, u64>,
-    /// Highest resident memory so far, in mebibytes.
-    pub peak_memory_mb: u64,
 }
 
 /// The endpoint of a region: its ports and its operations, all behind one key.
@@ -59,7 +58,8 @@ pub(super) fn serve(
 ) -> RemoteServer {
     let parts = &region.parts;
     let guards = parts.treaty.slices().into_iter().filter_map(|slice| {
-        parts.appends.guard(&slice).ok().map(|guard| Arc::clone(guard) as Arc<dyn Sealable>)
+        let guard = Arc::clone(parts.appends.guard(&slice).ok()?);
+        Some(Arc::new(CheckedSeal { guard, parts: Arc::clone(parts) }) as Arc<dyn Sealable>)
     });
     let desk = Arc::new(Desk {
         parts: Arc::clone(parts),
@@ -90,7 +90,7 @@ pub enum Ask {
     Order,
     /// Records per second of every link into the region; `null`: unthrottled.
     Throttle,
-    /// A failpoint's name: holds the next that passes it.
+    /// [`Arming`]: holds the next that passes a failpoint.
     Arm,
     /// Lets go of what is held.
     Release,
@@ -137,7 +137,7 @@ impl RemoteOperation for Operation {
             Ask::Status => self.desk.status().await,
             Ask::Order => self.desk.order(&body).await,
             Ask::Throttle => self.desk.throttle(&body),
-            Ask::Arm => from_body::<String>(&body).and_then(|point| to_body(&self.desk.failpoints.arm(&point))),
+            Ask::Arm => from_body::<Arming>(&body).and_then(|arming| to_body(&self.desk.failpoints.arm(arming))),
             Ask::Release => to_body(&self.desk.failpoints.release()),
             Ask::Journal => self.desk.journal(&body).await,
         };
@@ -161,7 +161,6 @@ impl Desk {
             store: self.parts.store.identity().await?,
             held: self.failpoints.held(),
             open: open.collect(),
-            peak_memory_mb: crate::memory::peak_memory_mb(),
         })
     }
 

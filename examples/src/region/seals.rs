@@ -1,0 +1,56 @@
+//! Seals that come over the endpoint: a token of this region's own counts only under its lease.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use dcp_core::fence::{Fence, FencingToken};
+use dcp_core::ids::{ResourceId, SliceRef};
+use dcp_core::operation::SealReceipt;
+use dcp_core::ports::{Appends, LeaseHoldings, OwnershipLease, ResourceGuard, Sealable};
+use dcp_core::recovery::RecoveryParts;
+use dcp_core::{Error, Failure};
+
+/// A guard as the endpoint offers it. A region that was isolated does not know yet that it was
+/// succeeded, and its guards have seen nothing newer than its own tokens; but it knows that its
+/// lease has run out, and a mandate without a lease seals nothing.
+#[derive(Debug)]
+pub(super) struct CheckedSeal {
+    pub(super) guard: Arc<dyn ResourceGuard>,
+    pub(super) parts: Arc<RecoveryParts>,
+}
+
+impl CheckedSeal {
+    async fn check(&self, token: &FencingToken) -> Result<(), Error> {
+        let (slice, grant) = (self.guard.slice(), token.grant());
+        if let Ok(known) = self.parts.appends.ownership(slice).await
+            && known.epoch > grant.epoch
+        {
+            let message = format!("{slice}: presented {}; now epoch {} of {}", token.rank(), known.epoch, known.owner);
+            return Err(Error::fenced("stale", message));
+        }
+        if grant.owner == self.parts.region {
+            self.parts.leases.check(slice, grant.epoch, self.parts.clock.now())?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Sealable for CheckedSeal {
+    fn resource(&self) -> &ResourceId {
+        self.guard.resource()
+    }
+
+    fn slice(&self) -> &SliceRef {
+        self.guard.slice()
+    }
+
+    async fn fence(&self) -> Result<Fence, Error> {
+        self.guard.fence().await
+    }
+
+    async fn seal(&self, token: &FencingToken) -> Result<SealReceipt, Failure> {
+        self.check(token).await.map_err(Failure::NotApplied)?;
+        self.guard.seal(token).await
+    }
+}
