@@ -26,10 +26,10 @@
 //!
 //! | Module | Implements | Over |
 //! |---|---|---|
-//! | [`election`] | [`LeaderElection`](dcp_core::ports::LeaderElection) | a state store of the region |
-//! | [`witness`] | [`Witness`](dcp_core::ports::Witness) | a state store at a third place |
-//! | [`leases`] | [`OwnershipLease`](dcp_core::ports::OwnershipLease), and the challenger's watch | a witness |
-//! | [`guard`] | [`ResourceGuard`](dcp_core::ports::ResourceGuard) | a state store and the resource |
+//! | [`election`] | [`LeaderElection`] | a state store of the region |
+//! | [`witness`] | [`Witness`] | a state store at a third place |
+//! | [`leases`] | [`OwnershipLease`], and the challenger's watch | a witness |
+//! | [`guard`] | [`ResourceGuard`] | a state store and the resource |
 //!
 //! # A first program
 //!
