@@ -220,7 +220,7 @@ fn backoff(failures: u32) -> Duration {
 /// A conflict at the model store means that another projector has claimed it.
 fn fenced(failure: Failure) -> Failure {
     match failure {
-        Failure::NotApplied(error) if error.code() == "model-moved" => {
+        Failure::NotApplied(error) if error.kind() == ErrorKind::Conflict => {
             Failure::NotApplied(Error::fenced("projector-fenced", error.message()))
         }
         other => other,

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use dcp_core::error::ErrorKind;
 use dcp_core::ports::{Key, StateStore, Transaction};
 use dcp_core::{Error, Failure};
 use tokio::sync::Mutex;
@@ -31,8 +32,8 @@ use loaded::Loaded;
 const FOLD_AFTER_DELTAS: u64 = 64;
 /// Bytes of deltas after which they are folded into buckets.
 const FOLD_AFTER_BYTES: usize = 8 << 20;
-/// How often a read is repeated because another handle committed meanwhile.
-const READ_ATTEMPTS: u32 = 16;
+/// How often a call is repeated because another handle committed meanwhile.
+const ATTEMPTS: u32 = 16;
 
 /// A [`ModelStore`] that keeps its rows in a [`StateStore`], packed.
 ///
@@ -87,13 +88,13 @@ impl StateModelStore {
     }
 
     /// Commits a new head with these deltas. On success `loaded` is of that head.
-    async fn advance(&self, loaded: &mut Loaded, deltas: Vec<Bytes>) -> Result<(), Failure> {
+    async fn advance(&self, loaded: &mut Loaded, deltas: &[Bytes]) -> Result<(), Failure> {
         let prepare = || -> Result<_, Error> {
             let mut head = loaded.head.clone();
             head.sequence += 1;
             let mut transaction = loaded.conditional(&self.layout)?;
             for delta in deltas {
-                transaction = transaction.put(self.layout.delta(head.delta_next)?, delta);
+                transaction = transaction.put(self.layout.delta(head.delta_next)?, delta.clone());
                 head.delta_next += 1;
             }
             Ok((transaction.put(self.layout.head()?, head.encode()?), head))
@@ -110,16 +111,25 @@ impl StateModelStore {
 impl ModelStore for StateModelStore {
     async fn claim(&self) -> Result<ModelRevision, Failure> {
         let mut slot = self.loaded.lock().await;
-        let mut loaded = self.current(slot.take()).await.map_err(Failure::NotApplied)?;
-        self.advance(&mut loaded, Vec::new()).await?;
-        let revision = ModelRevision::from_store(loaded.head.sequence);
-        *slot = Some(loaded);
-        Ok(revision)
+        for _ in 0..ATTEMPTS {
+            let mut loaded = self.current(slot.take()).await.map_err(Failure::NotApplied)?;
+            match self.advance(&mut loaded, &[]).await {
+                Ok(()) => {
+                    let revision = ModelRevision::from_store(loaded.head.sequence);
+                    *slot = Some(loaded);
+                    return Ok(revision);
+                }
+                // Somebody committed in between, perhaps a call of our own that was dropped.
+                Err(failure) if is_conflict(&failure) => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        Err(Failure::NotApplied(moving()))
     }
 
     async fn read(&self, keys: &[RowKey]) -> Result<Vec<Option<Bytes>>, Error> {
         let mut slot = self.loaded.lock().await;
-        for _ in 0..READ_ATTEMPTS {
+        for _ in 0..ATTEMPTS {
             let mut loaded = self.current(slot.take()).await?;
             let mut fetched = false;
             let mut values = Vec::with_capacity(keys.len());
@@ -140,7 +150,7 @@ impl ModelStore for StateModelStore {
     async fn scan(&self, prefix: &[u8], after: Option<&RowKey>, limit: usize) -> Result<Vec<(RowKey, Bytes)>, Error> {
         let limit = limit.min(SCAN_MAX_ROWS);
         let mut slot = self.loaded.lock().await;
-        for _ in 0..READ_ATTEMPTS {
+        for _ in 0..ATTEMPTS {
             let mut loaded = self.current(slot.take()).await?;
             let rows = loaded.scan(self.state.as_ref(), &self.layout, self.cache_bytes, prefix, after, limit).await?;
             if self.unmoved(&loaded).await? {
@@ -158,15 +168,7 @@ impl ModelStore for StateModelStore {
             Some(loaded) => loaded,
             None => self.current(None).await.map_err(Failure::NotApplied)?,
         };
-        if loaded.head.sequence != after.get() {
-            return Err(Failure::NotApplied(Error::conflict(
-                "model-moved",
-                format!(
-                    "commit after {after}, and the model is at {}: another projector took over",
-                    loaded.head.sequence
-                ),
-            )));
-        }
+        not_moved(&loaded, after)?;
         if let Some(full) = loaded.full.clone() {
             *slot = Some(loaded);
             return Err(Failure::NotApplied(full));
@@ -180,7 +182,16 @@ impl ModelStore for StateModelStore {
             )));
         }
         let bytes: usize = deltas.iter().map(Bytes::len).sum();
-        self.advance(&mut loaded, deltas).await?;
+        let mut attempts = ATTEMPTS;
+        while let Err(failure) = self.advance(&mut loaded, &deltas).await {
+            if !is_conflict(&failure) || attempts == 0 {
+                return Err(failure);
+            }
+            // The head has moved: by another's commit, or only by a fold of ours whose outcome was unknown.
+            attempts -= 1;
+            loaded = self.current(None).await.map_err(Failure::NotApplied)?;
+            not_moved(&loaded, after)?;
+        }
         loaded.absorb(changes, bytes);
         let revision = ModelRevision::from_store(loaded.head.sequence);
         if loaded.deltas() >= FOLD_AFTER_DELTAS || loaded.pending_bytes >= FOLD_AFTER_BYTES {
@@ -200,8 +211,22 @@ impl ModelStore for StateModelStore {
     }
 }
 
+/// Whether the model is still at the revision that a commit names.
+fn not_moved(loaded: &Loaded, after: ModelRevision) -> Result<(), Failure> {
+    let at = loaded.head.sequence;
+    if at == after.get() {
+        return Ok(());
+    }
+    let message = format!("commit after {after}, and the model is at {at}: another projector took over");
+    Err(Failure::NotApplied(Error::conflict("model-moved", message)))
+}
+
+fn is_conflict(failure: &Failure) -> bool {
+    failure.not_applied().is_some_and(|error| error.kind() == ErrorKind::Conflict)
+}
+
 fn moving() -> Error {
-    Error::retry("model-moving", format!("another handle committed during each of {READ_ATTEMPTS} reads"))
+    Error::retry("model-moving", format!("another handle committed during each of {ATTEMPTS} reads"))
 }
 
 /// A transaction that holds only while the head is as it was loaded.

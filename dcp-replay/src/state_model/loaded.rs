@@ -7,7 +7,7 @@ use dcp_core::Error;
 use dcp_core::ports::{Entry, Revision, StateStore, Transaction};
 
 use super::head::{Head, Layout};
-use super::{Bucket, READ_ATTEMPTS, bucket, conditional, moving};
+use super::{ATTEMPTS, Bucket, bucket, conditional, moving};
 use crate::model::decode;
 use crate::model_store::Changes;
 use crate::row::RowKey;
@@ -29,7 +29,7 @@ pub(super) struct Loaded {
 impl Loaded {
     /// Reads head and deltas as of one moment.
     pub(super) async fn load(state: &dyn StateStore, layout: &Layout, buckets: u32) -> Result<Self, Error> {
-        for _ in 0..READ_ATTEMPTS {
+        for _ in 0..ATTEMPTS {
             let entry = state.read(&layout.head()?).await?;
             let head = entry.as_ref().map_or_else(|| Ok(Head::new(buckets)), |entry| Head::decode(&entry.value))?;
             let mut loaded = Self {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use dcp_core::Failure;
+use dcp_core::clock::{Clock, TokioClock};
 use dcp_core::error::ErrorKind;
 use dcp_core::ports::ReplayControl;
 use dcp_replay::Projector;
@@ -102,14 +103,15 @@ async fn run_follows_the_logs_and_ends_when_told() {
     world.source.hide(&log(W), 4);
     let projector = world.start();
     let stop = CancellationToken::new();
+    let clock = TokioClock::new();
     let follow = async {
         while world.total().await.lines < 4 {
-            tokio::task::yield_now().await;
+            clock.sleep(Duration::from_millis(5)).await;
         }
         world.state.next_commits([Fault::Refused, Fault::DoubtDone]);
         world.source.show_all();
         while world.total().await.lines < 10 {
-            tokio::task::yield_now().await;
+            clock.sleep(Duration::from_millis(5)).await;
         }
         stop.cancel();
     };

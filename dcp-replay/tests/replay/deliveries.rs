@@ -177,6 +177,7 @@ async fn an_event_that_cannot_be_folded_stops_its_projection_and_resuming_skips_
     world.source.show_all();
     let projector = world.start();
     assert_stopped(&world, &projector, &["could not apply", "\"many\""], 1).await;
+    let projector = world.start();
     projector.resume(&sales()).await.unwrap();
     assert!(!projector.status().await.unwrap().stopped.contains_key(&sales()));
     projector.catch_up().await.unwrap();

@@ -1,6 +1,7 @@
 //! Projections over scripted logs: deliveries, refolds, crashes and random histories.
 
-#![allow(missing_docs)] // A test target has no readers of its documentation but its own.
+// A test target has no readers of its documentation or of its public items but its own.
+#![allow(missing_docs, unreachable_pub)]
 
 mod crashes;
 mod deliveries;

@@ -117,6 +117,7 @@ proptest! {
             for action in actions {
                 match action {
                     Action::Reopen => {
+                        state.heal();
                         store = open(&state, 3);
                         revision = store.claim().await.unwrap();
                     }
