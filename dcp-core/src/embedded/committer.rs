@@ -48,11 +48,7 @@ pub(crate) trait Ledger: Send + 'static {
 
     fn open<'txn>(&self, transaction: &'txn WriteTransaction) -> Result<Self::Tables<'txn>, Fault>;
 
-    fn apply(
-        &mut self,
-        tables: &mut Self::Tables<'_>,
-        request: Self::Request,
-    ) -> Result<Applied<Self::Answer>, Fault>;
+    fn apply(&mut self, tables: &mut Self::Tables<'_>, request: Self::Request) -> Result<Applied<Self::Answer>, Fault>;
 
     /// Before the commit of a group that wrote something.
     fn seal_group(&mut self, _tables: &mut Self::Tables<'_>) -> Result<(), Fault> {
