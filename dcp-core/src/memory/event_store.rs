@@ -2,7 +2,8 @@
 
 mod image;
 mod reader;
-#[cfg(all(test, feature = "test-util"))]
+#[cfg(test)]
+#[cfg(feature = "test-util")]
 mod tests;
 mod writer;
 

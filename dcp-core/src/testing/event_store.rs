@@ -54,83 +54,32 @@ pub trait EventStoreFixture: Send + Sized + 'static {
 /// The clauses, bound to a fixture.
 #[must_use]
 pub fn clauses<Fx: EventStoreFixture>() -> Vec<Clause> {
+    macro_rules! clause {
+        ($id:literal, $clause:ident, $demands:literal) => {
+            Clause { id: $id, demands: $demands, run: || Box::pin($clause::<Fx>()) }
+        };
+    }
     vec![
-        Clause {
-            id: "E1",
-            demands: "what append answered is read back",
-            run: || Box::pin(e1_appends_are_read_back::<Fx>()),
-        },
-        Clause {
-            id: "E2",
-            demands: "versions count from 1 without gaps per log and stream",
-            run: || Box::pin(e2_versions_have_no_gaps::<Fx>()),
-        },
-        Clause {
-            id: "E3",
-            demands: "an unexpected version is a conflict and writes nothing",
-            run: || Box::pin(e3_expected_versions_are_kept::<Fx>()),
-        },
-        Clause {
-            id: "E4",
-            demands: "an id is appended once per scope and partition",
-            run: || Box::pin(e4_ids_are_appended_once::<Fx>()),
-        },
-        Clause {
-            id: "E5",
-            demands: "a batch is written whole with its cursor or not at all",
-            run: || Box::pin(e5_batches_are_whole::<Fx>()),
-        },
-        Clause {
-            id: "E6",
-            demands: "what was answered survives a crash",
-            run: || Box::pin(e6_answers_survive_a_crash::<Fx>()),
-        },
-        Clause {
-            id: "E7",
-            demands: "the fence is durable and refuses what is below it",
-            run: || Box::pin(e7_fence_is_durable::<Fx>()),
-        },
-        Clause {
-            id: "E8",
-            demands: "a second writer fences the first",
-            run: || Box::pin(e8_second_writer_fences_the_first::<Fx>()),
-        },
-        Clause { id: "E9", demands: "after a seal nothing below it lands", run: || Box::pin(e9_seal_drains::<Fx>()) },
-        Clause {
-            id: "E10",
-            demands: "a writer opens only on the logs of its role",
-            run: || Box::pin(e10_roles_write_their_own_logs::<Fx>()),
-        },
-        Clause {
-            id: "E11",
-            demands: "a mirror writes what the source holds",
-            run: || Box::pin(e11_copies_are_written_as_they_are::<Fx>()),
-        },
-        Clause {
-            id: "E12",
-            demands: "readers neither miss nor repeat, also when cancelled",
-            run: || Box::pin(e12_readers_miss_nothing::<Fx>()),
-        },
-        Clause {
-            id: "E13",
-            demands: "positions of another incarnation or past the end are refused",
-            run: || Box::pin(e13_foreign_positions_are_refused::<Fx>()),
-        },
-        Clause {
-            id: "E14",
-            demands: "prefix digests are those that a reader computes",
-            run: || Box::pin(e14_prefixes_are_recomputed::<Fx>()),
-        },
-        Clause {
-            id: "E15",
-            demands: "the commit sequence rises and never goes down",
-            run: || Box::pin(e15_commit_sequence_rises::<Fx>()),
-        },
-        Clause {
-            id: "E16",
-            demands: "what is above the bounds is refused and writes nothing",
-            run: || Box::pin(e16_bounds_are_kept::<Fx>()),
-        },
+        clause!("E1", e1_appends_are_read_back, "what append answered is read back"),
+        clause!("E2", e2_versions_have_no_gaps, "versions count from 1 without gaps per log and stream"),
+        clause!("E3", e3_expected_versions_are_kept, "an unexpected version is a conflict and writes nothing"),
+        clause!("E4", e4_ids_are_appended_once, "an id is appended once per scope and partition"),
+        clause!("E5", e5_batches_are_whole, "a batch is written whole with its cursor or not at all"),
+        clause!("E6", e6_answers_survive_a_crash, "what was answered survives a crash"),
+        clause!("E7", e7_fence_is_durable, "the fence is durable and refuses what is below it"),
+        clause!("E8", e8_second_writer_fences_the_first, "a second writer fences the first"),
+        clause!("E9", e9_seal_drains, "after a seal nothing below it lands"),
+        clause!("E10", e10_roles_write_their_own_logs, "a writer opens only on the logs of its role"),
+        clause!("E11", e11_copies_are_written_as_they_are, "a mirror writes what the source holds"),
+        clause!("E12", e12_readers_miss_nothing, "readers neither miss nor repeat, also when cancelled"),
+        clause!(
+            "E13",
+            e13_foreign_positions_are_refused,
+            "positions of another incarnation or past the end are refused"
+        ),
+        clause!("E14", e14_prefixes_are_recomputed, "prefix digests are those that a reader computes"),
+        clause!("E15", e15_commit_sequence_rises, "the commit sequence rises and never goes down"),
+        clause!("E16", e16_bounds_are_kept, "what is above the bounds is refused and writes nothing"),
     ]
 }
 

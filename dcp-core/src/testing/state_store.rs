@@ -44,47 +44,20 @@ pub trait StateStoreFixture: Send + Sized + 'static {
 /// The clauses, bound to a fixture.
 #[must_use]
 pub fn clauses<Fx: StateStoreFixture>() -> Vec<Clause> {
+    macro_rules! clause {
+        ($id:literal, $clause:ident, $demands:literal) => {
+            Clause { id: $id, demands: $demands, run: || Box::pin($clause::<Fx>()) }
+        };
+    }
     vec![
-        Clause {
-            id: "S1",
-            demands: "a read after an answered commit sees it, from any client",
-            run: || Box::pin(s1_reads_see_answered_commits::<Fx>()),
-        },
-        Clause {
-            id: "S2",
-            demands: "a commit takes effect as a whole or not at all",
-            run: || Box::pin(s2_commits_are_whole::<Fx>()),
-        },
-        Clause {
-            id: "S3",
-            demands: "a commit whose conditions do not hold writes nothing",
-            run: || Box::pin(s3_failed_conditions_write_nothing::<Fx>()),
-        },
-        Clause {
-            id: "S4",
-            demands: "revisions rise and are never shown twice",
-            run: || Box::pin(s4_revisions_rise::<Fx>()),
-        },
-        Clause {
-            id: "S5",
-            demands: "a scan is complete, in byte order, as of one moment",
-            run: || Box::pin(s5_scans_are_complete::<Fx>()),
-        },
-        Clause {
-            id: "S6",
-            demands: "an answered commit survives a crash",
-            run: || Box::pin(s6_commits_survive_a_crash::<Fx>()),
-        },
-        Clause {
-            id: "S7",
-            demands: "of racers on one condition at most one takes effect",
-            run: || Box::pin(s7_one_of_many_racers_wins::<Fx>()),
-        },
-        Clause {
-            id: "S8",
-            demands: "what is above the bounds is refused and writes nothing",
-            run: || Box::pin(s8_bounds_are_kept::<Fx>()),
-        },
+        clause!("S1", s1_reads_see_answered_commits, "a read after an answered commit sees it, from any client"),
+        clause!("S2", s2_commits_are_whole, "a commit takes effect as a whole or not at all"),
+        clause!("S3", s3_failed_conditions_write_nothing, "a commit whose conditions do not hold writes nothing"),
+        clause!("S4", s4_revisions_rise, "revisions rise and are never shown twice"),
+        clause!("S5", s5_scans_are_complete, "a scan is complete, in byte order, as of one moment"),
+        clause!("S6", s6_commits_survive_a_crash, "an answered commit survives a crash"),
+        clause!("S7", s7_one_of_many_racers_wins, "of racers on one condition at most one takes effect"),
+        clause!("S8", s8_bounds_are_kept, "what is above the bounds is refused and writes nothing"),
     ]
 }
 
