@@ -24,6 +24,14 @@ fn settings(path: &Path) -> EmbeddedEventSettings {
     EmbeddedEventSettings::new(path, west(), Arc::new(SeededEntropy::new(7, "incarnation"))).with_cache_bytes(1 << 20)
 }
 
+#[allow(clippy::disallowed_methods)] // Every handle is awaited by the test that started it.
+fn start<F>(task: F) -> tokio::task::JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    tokio::spawn(task)
+}
+
 async fn owner(store: &EmbeddedEventStore, partition: u32) -> Arc<dyn EventWriter> {
     let grant = TwoRegions::new().grant(&slice_b(&orders()), &west(), 1);
     let logs = [partition_log(&west(), partition)];
@@ -56,7 +64,7 @@ async fn a_full_disk_loses_nothing_that_was_acknowledged() {
     'filling: for round in 0_u64.. {
         let waves = (0..8).map(|number| {
             let writer = Arc::clone(&writer);
-            tokio::spawn(async move { writer.append(batch(round * 8 + number, 20, 1_000)).await })
+            start(async move { writer.append(batch(round * 8 + number, 20, 1_000)).await })
         });
         for answered in waves.collect::<Vec<_>>() {
             match answered.await.unwrap() {
@@ -97,7 +105,7 @@ async fn failing_after(syncs: u64) -> (Result<(), Failure>, u64) {
     let writer = owner(&store, 1).await;
     let log = partition_log(&west(), 1);
     let mut reader = store.open_reader(&log, ReadFrom::Start).await.unwrap();
-    let waiting = tokio::spawn(async move { reader.next(10, Duration::from_secs(30)).await });
+    let waiting = start(async move { reader.next(10, Duration::from_secs(30)).await });
     tokio::task::yield_now().await;
     disk.fail_syncs_after(Some(syncs));
     let answer = writer.append(OwnerBatch::new(log.clone(), vec![event(1)])).await.map(drop);
@@ -153,9 +161,9 @@ async fn power_failures_at_any_sync_keep_whole_batches() {
         let appends: Vec<_> = (0..12_u64)
             .map(|number| {
                 let writer = Arc::clone(&writer);
-                tokio::spawn(async move {
-                    writer.append(batch(number, 20, 200 + 40 * usize::try_from(number).unwrap())).await
-                })
+                start(
+                    async move { writer.append(batch(number, 20, 200 + 40 * usize::try_from(number).unwrap())).await },
+                )
             })
             .collect();
         let (mut acknowledged, mut in_doubt) = (0, 0);
@@ -296,7 +304,7 @@ async fn requests_beyond_what_may_wait_are_held_back_and_all_answered() {
     let appends: Vec<_> = (0..40)
         .map(|number| {
             let writer = Arc::clone(&writer);
-            tokio::spawn(async move { writer.append(batch(number, 3, 1_000)).await })
+            start(async move { writer.append(batch(number, 3, 1_000)).await })
         })
         .collect();
     for append in appends {
