@@ -27,7 +27,11 @@ fn batch(ids: &SeededEntropy, partition: u32) -> OwnerBatch {
     OwnerBatch::new(partition_log(&west(), partition), (0..BATCH).map(event).collect())
 }
 
-async fn produce(writer: Arc<dyn EventWriter>, partition: u32, batches: Vec<OwnerBatch>) -> Result<(), dcp_core::Failure> {
+async fn produce(
+    writer: Arc<dyn EventWriter>,
+    partition: u32,
+    batches: Vec<OwnerBatch>,
+) -> Result<(), dcp_core::Failure> {
     for batch in batches {
         let appended = writer.append(batch).await?;
         assert!(appended.acks.iter().all(|ack| !ack.existing), "partition {partition}");

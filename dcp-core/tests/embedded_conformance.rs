@@ -1,6 +1,8 @@
 //! The embedded stores keep every clause of their ports, on a disk that loses power: a crash keeps
 //! what was synced and any choice of sectors of what was not.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // A test stops at what it did not expect.
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

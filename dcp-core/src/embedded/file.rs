@@ -172,7 +172,8 @@ fn open_or_create(builder: &Builder, path: &Path) -> Result<Database, Fault> {
         Err(fault) if fault.is_missing() || is_unfinished(path) => {}
         opened => return opened,
     }
-    let lock_path = path.with_added_extension("creating");
+    let mut lock_path = path.as_os_str().to_owned();
+    lock_path.push(".creating");
     let lock = fs::OpenOptions::new().create(true).write(true).truncate(false).open(&lock_path)?;
     lock.try_lock().map_err(|cause| match cause {
         fs::TryLockError::WouldBlock => Fault::from(redb::DatabaseError::DatabaseAlreadyOpen),

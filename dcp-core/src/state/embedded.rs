@@ -92,7 +92,7 @@ impl EmbeddedStateStore {
 
     fn start(file: StoreFile, settings: &EmbeddedStateSettings) -> Result<Self, Error> {
         let file = Arc::new(file);
-        let committer = Committer::start(Arc::clone(&file), settings.group, StateLedger::default())?;
+        let committer = Committer::start(Arc::clone(&file), settings.group, StateLedger)?;
         Ok(Self { file, submitter: committer.submitter(), committer })
     }
 

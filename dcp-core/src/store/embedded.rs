@@ -96,12 +96,9 @@ impl EventStore for EmbeddedEventStore {
     async fn open_writer(&self, logs: &[LogId], role: WriterRole) -> Result<Box<dyn EventWriter>, Failure> {
         let request = Request::Open { logs: logs.to_vec(), role: role.clone() };
         match self.submitter.submit(request, 0).await? {
-            Answer::Opened(session) => Ok(Box::new(EmbeddedWriter::new(
-                self.submitter.clone(),
-                session,
-                role,
-                logs.iter().cloned().collect(),
-            ))),
+            Answer::Opened(session) => {
+                Ok(Box::new(EmbeddedWriter::new(self.submitter.clone(), session, role, logs.iter().cloned().collect())))
+            }
             other => Err(mismatched(&other)),
         }
     }

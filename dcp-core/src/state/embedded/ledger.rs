@@ -28,7 +28,7 @@ pub(crate) struct StateTables<'txn> {
 }
 
 /// Decides each transaction inside the write transaction, one after the other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct StateLedger;
 
 impl Ledger for StateLedger {

@@ -158,12 +158,7 @@ fn block_length(sorted: &[Entry]) -> usize {
     }
 }
 
-fn take(
-    runs: &mut Table<'_, RunKey, &'static [u8]>,
-    log: u32,
-    run: u32,
-    taken: &mut Vec<Entry>,
-) -> Result<(), Fault> {
+fn take(runs: &mut Table<'_, RunKey, &'static [u8]>, log: u32, run: u32, taken: &mut Vec<Entry>) -> Result<(), Fault> {
     let mut keys = Vec::new();
     for block in runs.range((log, run, 0)..=(log, run, u64::MAX))? {
         let (key, block) = block?;

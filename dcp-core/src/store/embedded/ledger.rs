@@ -85,12 +85,7 @@ impl EventLedger {
         Ok(Applied { answer: Ok(Answer::Opened(session)), wrote })
     }
 
-    fn seal(
-        &self,
-        tables: &mut EventTables<'_>,
-        logs: &[LogId],
-        grant: &WriteGrant,
-    ) -> Result<Applied<Answer>, Fault> {
+    fn seal(&self, tables: &mut EventTables<'_>, logs: &[LogId], grant: &WriteGrant) -> Result<Applied<Answer>, Fault> {
         let raised = match raise_fences(tables, logs, grant)? {
             Ok(raised) => raised,
             Err(refusal) => return Ok(Applied::unwritten(Err(refusal))),

@@ -23,8 +23,7 @@ const IDS_PER_TURN: usize = 256;
 #[async_trait]
 impl EventSource for EmbeddedEventStore {
     async fn identity(&self) -> Result<StoreIdentity, Error> {
-        let commit_sequence =
-            self.file.read(|transaction| commit_sequence(&transaction.open_table(COUNTERS)?))?;
+        let commit_sequence = self.file.read(|transaction| commit_sequence(&transaction.open_table(COUNTERS)?))?;
         Ok(StoreIdentity { incarnation: self.incarnation, commit_sequence })
     }
 

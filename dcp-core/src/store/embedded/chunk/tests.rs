@@ -37,24 +37,24 @@ fn a_chunk_has_these_bytes() {
     second.headers = vec![("h".to_owned(), Bytes::from_static(b"\x00\xFF"))];
     let packed = pack(before, &planned(before, [record(0xA1, b"12,3.50"), second])).unwrap();
     let expected = [
-        "01",                         // format
-        &"d1".repeat(32),             // digest before
-        &"a1".repeat(16),             // id
-        "06383531323341",             // stream, after its length
-        "ac02",                       // version 300
-        "02",                         // epoch 2
-        "04736f6c64",                 // type
-        "00",                         // no key
-        "0731322c332e3530",           // payload
-        "00",                         // no headers
+        "01",               // format
+        &"d1".repeat(32),   // digest before
+        &"a1".repeat(16),   // id
+        "06383531323341",   // stream, after its length
+        "ac02",             // version 300
+        "02",               // epoch 2
+        "04736f6c64",       // type
+        "00",               // no key
+        "0731322c332e3530", // payload
+        "00",               // no headers
         &"b2".repeat(16),
         "06383531323341",
         "ac02",
         "02",
         "04736f6c64",
-        "01016b",                     // key
-        "00",                         // empty payload
-        "0101680200ff",               // one header
+        "01016b",       // key
+        "00",           // empty payload
+        "0101680200ff", // one header
     ]
     .concat();
     assert_eq!(packed.len(), 1);

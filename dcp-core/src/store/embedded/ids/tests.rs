@@ -69,7 +69,8 @@ proptest! {
 
 #[test]
 fn runs_are_merged_by_levels_and_stay_few() {
-    let batches: Vec<Vec<u64>> = (0..600).map(|batch| (0..30).map(|n| (batch * 30 + n) * 7_919 % 1_000_003).collect()).collect();
+    let batches: Vec<Vec<u64>> =
+        (0..600).map(|batch| (0..30).map(|n| (batch * 30 + n) * 7_919 % 1_000_003).collect()).collect();
     let row = check(&batches);
     assert_eq!(row.runs.iter().map(|run| run.entries).sum::<u32>(), 18_000);
     assert!(row.runs.len() < 3 * FANOUT, "{} runs", row.runs.len());
