@@ -3,6 +3,12 @@
 pub mod children;
 pub mod control;
 pub mod data;
+pub mod folder;
+pub mod group;
+pub mod options;
+pub mod progress;
 pub mod proxy;
 pub mod record;
+pub mod run;
 pub mod stale;
+pub mod story;
