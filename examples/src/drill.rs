@@ -3,6 +3,8 @@
 pub mod children;
 pub mod control;
 pub mod data;
+pub mod dump;
+pub mod export;
 pub mod folder;
 pub mod group;
 pub mod options;
@@ -11,4 +13,5 @@ pub mod proxy;
 pub mod record;
 pub mod run;
 pub mod stale;
+pub mod stores;
 pub mod story;

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use dcp_core::Error;
-use dcp_core::clock::Clock as _;
 
 use super::Stage;
 use crate::orders::Home;

@@ -4,7 +4,6 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use dcp_core::Error;
-use dcp_core::clock::Clock as _;
 use dcp_core::control_plane::{Order, RunStatus};
 use dcp_core::ownership::Epoch;
 
