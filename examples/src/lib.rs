@@ -8,5 +8,7 @@ pub mod orders;
 pub mod producer;
 pub mod producer_process;
 pub mod region;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 pub mod verdict;
 pub mod witness;
