@@ -138,26 +138,26 @@ impl World {
             happened.held = true;
         }
         if let Some(hold) = hold {
-            self.let_produce(turns.back);
+            self.let_produce(self.first_lines(turns));
             hold.write_waits().await;
             happened.held = true;
             // The region ends before the hold is dropped, and with it what was staged.
             self.region(LOST).kill();
         }
-        self.let_produce(self.first_lines(turns));
         happened.tail = self.unmirrored().await.map_err(|error| stuck("the tail", &error.to_string()))?;
         Ok(())
     }
 
-    // Lines that the region may take which goes dark: one that was cut off goes on acknowledging until
-    // its lease has run out, and must not run out of lines before that.
+    // Up to where lines are let go before the fault, one of which is held.
     fn first_lines(&self, turns: Turns) -> u64 {
-        if self.plan.dark == Some(Dark::Cut) { turns.dark + self.plan.lines / 50 } else { turns.back }
+        turns.dark + self.plan.lines / 50
     }
 
-    // Never ends: the takeover does.
+    // From the fault on the producers have lines to send. A region that was cut off goes on
+    // acknowledging until its lease has run out, and must not run out of lines before that. Never
+    // ends: the takeover does.
     async fn pace(&self, turns: Turns) {
-        let mut level = self.first_lines(turns);
+        let mut level = if self.plan.dark == Some(Dark::Cut) { self.first_lines(turns) } else { turns.back };
         loop {
             self.let_produce(level);
             self.sleep(Duration::from_millis(50)).await;
