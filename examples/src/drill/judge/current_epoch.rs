@@ -48,6 +48,6 @@ fn wrong_record(from: &Gathered, ack: &AckRow) -> Option<String> {
 // A repeated answer names the place of the first.
 fn moved(derived: &Derived, ack: &AckRow) -> Option<String> {
     let first = derived.places.get(ack.line as usize).copied().flatten()?;
-    ((first.log, first.by == ack.by && first.rank != ack.rank) != (ack.log, false))
-        .then(|| "a second acknowledgement names another place".to_owned())
+    let same = first.log == ack.log && (first.by != ack.by || first.rank == ack.rank);
+    (!same).then(|| "a second acknowledgement names another place".to_owned())
 }
