@@ -98,3 +98,7 @@ pub mod telemetry;
 pub mod witness;
 
 pub use dcp_core::ports::{LeaderElection, OwnershipLease, ResourceGuard, Sealable, Witness};
+pub use election::StateStoreElection;
+pub use guard::{EventStoreSlice, GuardParts, Protected, Reach, SliceGuard};
+pub use leases::{BeforeRenewal, NoHeartbeat, OwnershipLeases};
+pub use witness::StateStoreWitness;

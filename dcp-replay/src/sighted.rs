@@ -8,9 +8,9 @@ use dcp_core::ports::{EventSource, Sighting};
 
 use crate::logs::Group;
 
-/// Sightings of a batch, by id.
+/// Sightings of a batch, sorted by id.
 #[derive(Debug, Default)]
-pub(crate) struct Sighted(BTreeMap<EventId, Vec<Sighting>>);
+pub(crate) struct Sighted(Vec<Sighting>);
 
 impl Sighted {
     /// Looks ids up, one call per group.
@@ -23,17 +23,17 @@ impl Sighted {
         for (number, ids) in wanted {
             let group = &groups[number];
             let ids: Vec<_> = ids.into_iter().collect();
-            let mut by_id: BTreeMap<EventId, Vec<Sighting>> = BTreeMap::new();
-            for sighting in source.sightings(&group.scope, group.partition, &ids).await? {
-                by_id.entry(sighting.id).or_default().push(sighting);
-            }
-            all.insert(number, Self(by_id));
+            let mut found = source.sightings(&group.scope, group.partition, &ids).await?;
+            found.sort_by_key(|sighting| sighting.id);
+            all.insert(number, Self(found));
         }
         Ok(all)
     }
 
     /// Where one id is held.
     pub(crate) fn of(&self, id: &EventId) -> std::slice::Iter<'_, Sighting> {
-        self.0.get(id).map_or(&[][..], Vec::as_slice).iter()
+        let from = self.0.partition_point(|sighting| sighting.id < *id);
+        let until = from + self.0[from..].iter().take_while(|sighting| sighting.id == *id).count();
+        self.0[from..until].iter()
     }
 }

@@ -1,10 +1,18 @@
 //! The story: two regions, one blackout, told with real processes.
 
 pub mod children;
+pub mod control;
+pub mod data;
 pub mod dump;
 pub mod export;
+pub mod folder;
+pub mod group;
 pub mod judge;
+pub mod options;
+pub mod progress;
 pub mod proxy;
 pub mod record;
+pub mod run;
 pub mod stale;
-mod stores;
+pub mod stores;
+pub mod story;

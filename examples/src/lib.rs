@@ -7,7 +7,6 @@ pub mod memory;
 pub mod orders;
 pub mod producer;
 pub mod producer_process;
-pub mod projections;
 pub mod region;
 pub mod verdict;
 pub mod witness;

@@ -1,1 +1,100 @@
-fn main() {}
+//! `drill`: the two-region blackout drill, and the programs that it runs.
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use dcp_core::{Error, ErrorKind};
+use examples::drill::children::die_with_parent;
+use examples::drill::options::DrillOptions;
+use examples::drill::stale::{self, StaleArguments};
+use examples::producer_process::{self, ProducerArguments};
+use examples::region::{self, RegionArguments};
+use examples::witness::{self, WitnessArguments};
+
+/// Two regions take real order lines, lose one region in the middle, take over, get it back and
+/// hand its work home. Without a command: the whole drill.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    drill: DrillOptions,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs one region: the program to copy.
+    Region(RegionArguments),
+    /// Runs the witness.
+    Witness(WitnessArguments),
+    /// Runs one producer.
+    Producer(ProducerArguments),
+    /// Tries stale mandates on a region, and prints what it answered.
+    Stale(StaleArguments),
+    /// Prints every event that a region's store holds, one JSON a line.
+    Dump(DumpArguments),
+}
+
+#[derive(Debug, Args)]
+struct DumpArguments {
+    /// Folder of the run; its region must not be running.
+    #[arg(long)]
+    out: std::path::PathBuf,
+    /// The region.
+    #[arg(long)]
+    region: String,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("DRILL_LOG").unwrap_or_else(|_| "warn,dcp_core=info".into()),
+        )
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(cause) => return fail(&Error::stopped("no-runtime", cause.to_string())),
+    };
+    match runtime.block_on(run(arguments)) {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => fail(&error),
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<u8, Error> {
+    match arguments.command {
+        None => examples::drill::run::drill(&arguments.drill).await,
+        Some(Command::Region(arguments)) => {
+            die_with_parent(arguments.parent)?;
+            region::run(arguments.settings()?).await.map(|()| 0)
+        }
+        Some(Command::Witness(arguments)) => {
+            die_with_parent(arguments.parent)?;
+            witness::run(&arguments).await.map(|()| 0)
+        }
+        Some(Command::Producer(arguments)) => {
+            die_with_parent(arguments.parent)?;
+            producer_process::run(arguments).await.map(|()| 0)
+        }
+        Some(Command::Stale(arguments)) => {
+            die_with_parent(arguments.parent)?;
+            let report = stale::run(&arguments).await?;
+            println!("{}", serde_json::to_string(&report).map_err(|cause| Error::stopped("unwritable", cause.to_string()))?);
+            Ok(0)
+        }
+        Some(Command::Dump(arguments)) => {
+            let region = dcp_core::ids::RegionId::new(&arguments.region)?;
+            let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+            examples::drill::dump::dump(&arguments.out, &region, &mut out).await.map(|_| 0)
+        }
+    }
+}
+
+fn fail(error: &Error) -> ExitCode {
+    eprintln!("error: {error}");
+    // 2: usage or bad input; 3: nothing was proved.
+    ExitCode::from(if matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Refused) { 2 } else { 3 })
+}

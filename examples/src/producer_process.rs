@@ -71,7 +71,8 @@ pub async fn run(arguments: ProducerArguments) -> Result<(), Error> {
     }
     let orders = Arc::new(data::load(arguments.data.as_deref(), Some(arguments.lines))?);
     let home = Home::of_region(&RegionId::new(&arguments.region)?)?;
-    let mut settings = ProducerSettings::new(home, treaty, arguments.dir.join("acks")).with_batch_lines(arguments.batch);
+    let mut settings =
+        ProducerSettings::new(home, treaty, arguments.dir.join("acks")).with_batch_lines(arguments.batch);
     if arguments.prefer_home {
         settings = settings.preferring_home();
     }

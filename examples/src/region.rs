@@ -43,10 +43,13 @@ pub async fn run(settings: RegionSettings) -> Result<(), Error> {
     let treaty = settings.foundation.treaty()?;
     let bearer = settings.foundation.bearer()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let entropy = |purpose: &str| Arc::new(SeededEntropy::new(settings.seed, &format!("{}/{purpose}", settings.region)));
+    let entropy =
+        |purpose: &str| Arc::new(SeededEntropy::new(settings.seed, &format!("{}/{purpose}", settings.region)));
 
-    std::fs::create_dir_all(&folder).map_err(|cause| Error::stopped("unwritable-folder", format!("{}: {cause}", folder.display())))?;
-    let state_at = |file: &str| EmbeddedStateStore::open(&EmbeddedStateSettings::new(folder.join(file), settings.region.clone()));
+    std::fs::create_dir_all(&folder)
+        .map_err(|cause| Error::stopped("unwritable-folder", format!("{}: {cause}", folder.display())))?;
+    let state_at =
+        |file: &str| EmbeddedStateStore::open(&EmbeddedStateSettings::new(folder.join(file), settings.region.clone()));
     let (state, models) = (Arc::new(state_at("state.redb")?), Arc::new(state_at("models.redb")?));
     let events = EmbeddedEventSettings::new(folder.join("events.redb"), settings.region.clone(), entropy("events"));
     let store = Arc::new(EmbeddedEventStore::open(&events)?);
@@ -70,10 +73,13 @@ pub async fn run(settings: RegionSettings) -> Result<(), Error> {
         witness: Arc::new(witness),
     })?;
 
-    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|cause| Error::stopped("no-port", cause.to_string()))?;
+    let listener =
+        TcpListener::bind("127.0.0.1:0").await.map_err(|cause| Error::stopped("no-port", cause.to_string()))?;
     let address = listener.local_addr().map_err(|cause| Error::stopped("no-port", cause.to_string()))?;
     let server = operations::serve(&assembled, bearer, &clock, &failpoints);
-    let plane = assembled.plane.with_worker(dcp_core::control_plane::Worker::new("endpoint", move |stop| server.serve(listener, stop)));
+    let plane = assembled
+        .plane
+        .with_worker(dcp_core::control_plane::Worker::new("endpoint", move |stop| server.serve(listener, stop)));
     tell(&Line::Ready { address });
     crate::drill::children::stop_with_input(&stop);
     let ended = plane.run(stop).await;

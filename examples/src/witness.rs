@@ -44,7 +44,8 @@ pub async fn run(arguments: &WitnessArguments) -> Result<(), Error> {
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let server = RemoteServer::new(foundation.bearer()?, clock).state_store(Arc::clone(&store) as Arc<dyn StateStore>);
-    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|cause| Error::stopped("no-port", cause.to_string()))?;
+    let listener =
+        TcpListener::bind("127.0.0.1:0").await.map_err(|cause| Error::stopped("no-port", cause.to_string()))?;
     let address = listener.local_addr().map_err(|cause| Error::stopped("no-port", cause.to_string()))?;
     let stop = CancellationToken::new();
     stop_with_input(&stop);
@@ -58,7 +59,10 @@ async fn genesis(foundation: &Foundation, store: &Arc<EmbeddedStateStore>) -> Re
     let witness = StateStoreWitness::new(Arc::clone(store) as Arc<dyn StateStore>, foundation.treaty()?);
     for record in foundation.genesis()? {
         if witness.ownership(&record.slice).await?.is_none() {
-            witness.claim(&[record], None).await.map_err(|failure| Error::stopped("no-genesis", failure.to_string()))?;
+            witness
+                .claim(&[record], None)
+                .await
+                .map_err(|failure| Error::stopped("no-genesis", failure.to_string()))?;
         }
     }
     Ok(())

@@ -111,7 +111,7 @@ impl Engine {
         for number in self.lanes[lane].seats.clone() {
             let seat = &mut self.seats[number];
             apply_to(parts, seat, arrivals, &sighted).await.map_err(Failure::NotApplied)?;
-            changes.extend(seat.take_changes(parts.logs).map_err(Failure::NotApplied)?);
+            changes.append(&mut seat.take_changes(parts.logs).map_err(Failure::NotApplied)?);
         }
         self.commit(parts, changes).await
     }

@@ -88,10 +88,10 @@ impl Seat {
             return Ok(Met::Stop(evidence.clone()));
         }
         let was_dirty = mark.dirty;
-        if settle(&mut mark, event, &delivery, self.rule) {
-            if let Err(error) = self.fold(models, event).await? {
-                return Ok(Met::Unfoldable(error));
-            }
+        if settle(&mut mark, event, &delivery, self.rule)
+            && let Err(error) = self.fold(models, event).await?
+        {
+            return Ok(Met::Unfoldable(error));
         }
         delivery.count(&mut self.counts);
         self.changed_counts = true;

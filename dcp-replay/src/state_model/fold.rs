@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use dcp_core::ports::state_store::{VALUE_MAX_BYTES, WRITES_MAX};
 use dcp_core::ports::{StateStore, Transaction};
 use dcp_core::{Error, Failure};
@@ -13,7 +14,7 @@ use super::bucket::{bucket_of, weight};
 use super::head::Layout;
 use super::loaded::Loaded;
 use crate::model::encode;
-use crate::model_store::Changes;
+use crate::row::RowKey;
 
 /// Code of the refusal when a bucket would pass its bound.
 pub(super) const MODEL_FULL: &str = "model-full";
@@ -32,9 +33,9 @@ pub(super) async fn fold(
     cache_bytes: usize,
     loaded: &mut Loaded,
 ) -> Result<(), Failure> {
-    let mut by_bucket: BTreeMap<u32, Changes> = BTreeMap::new();
+    let mut by_bucket: BTreeMap<u32, Vec<(RowKey, Option<Bytes>)>> = BTreeMap::new();
     for (key, value) in &loaded.pending {
-        by_bucket.entry(bucket_of(key, loaded.head.buckets)).or_default().insert(key.clone(), value.clone());
+        by_bucket.entry(bucket_of(key, loaded.head.buckets)).or_default().push((key.clone(), value.clone()));
     }
     let mut transaction = loaded.conditional(layout).map_err(Failure::NotApplied)?;
     let mut bytes = 0;
@@ -59,7 +60,7 @@ async fn rewrite(
     cache_bytes: usize,
     loaded: &mut Loaded,
     number: u32,
-    changes: Changes,
+    changes: Vec<(RowKey, Option<Bytes>)>,
     transaction: Transaction,
     bytes: &mut usize,
 ) -> Result<Transaction, Failure> {

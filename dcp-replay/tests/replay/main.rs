@@ -1,7 +1,7 @@
 //! Projections over scripted logs: deliveries, refolds, crashes and random histories.
 
 // A test target has no readers of its documentation or of its public items but its own.
-#![allow(missing_docs, unreachable_pub)]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 mod crashes;
 mod deliveries;

@@ -87,7 +87,8 @@ impl Control {
         let run = loop {
             match self.order(order.clone()).await {
                 Ok(run) => break run,
-                Err(error) if matches!(error.code(), "busy" | "closed" | "no-answer" | "not-reached" | "plane-ended") => {}
+                Err(error)
+                    if matches!(error.code(), "busy" | "closed" | "no-answer" | "not-reached" | "plane-ended") => {}
                 Err(error) if error.kind() == dcp_core::ErrorKind::Retry => {}
                 Err(error) => return Err(error),
             }
@@ -97,7 +98,9 @@ impl Control {
             let status = self.status().await.ok().and_then(|status| status.plane.runs.get(&run).cloned());
             match status {
                 Some((_, RunStatus::Done)) => return Ok(run),
-                Some((_, RunStatus::Failed { reason })) => return Err(Error::stopped("run-failed", format!("{run}: {reason}"))),
+                Some((_, RunStatus::Failed { reason })) => {
+                    return Err(Error::stopped("run-failed", format!("{run}: {reason}")));
+                }
                 Some((_, RunStatus::Superseded)) => return Err(Error::stopped("run-superseded", run.to_string())),
                 _ => clock.sleep(Duration::from_millis(25)).await,
             }

@@ -126,7 +126,11 @@ impl Wire {
 async fn carry(client: TcpStream, mut wiring: watch::Receiver<Wiring>) {
     let began = *wiring.borrow_and_update();
     // A wire that is cut accepts and stays silent, as a dropped packet does.
-    if wiring.wait_for(|now| (now.requests && now.target.is_some()) || now.generation != began.generation).await.is_err() {
+    if wiring
+        .wait_for(|now| (now.requests && now.target.is_some()) || now.generation != began.generation)
+        .await
+        .is_err()
+    {
         return;
     }
     let Some(target) = wiring.borrow().target else { return };

@@ -25,7 +25,8 @@ use crate::orders::Home;
 /// # Errors
 /// `Invalid` with the path if it is missing or does not hold what it should.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
-    let bytes = fs::read(path).map_err(|cause| Error::invalid("unreadable-file", format!("{}: {cause}", path.display())))?;
+    let bytes =
+        fs::read(path).map_err(|cause| Error::invalid("unreadable-file", format!("{}: {cause}", path.display())))?;
     serde_json::from_slice(&bytes).map_err(|cause| Error::invalid("bad-file", format!("{}: {cause}", path.display())))
 }
 
@@ -34,7 +35,8 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
 /// # Errors
 /// `Stopped` with the path and the cause, such as a full disk.
 pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
-    let failed = |cause: &dyn std::fmt::Display| Error::stopped("unwritable-file", format!("{}: {cause}", path.display()));
+    let failed =
+        |cause: &dyn std::fmt::Display| Error::stopped("unwritable-file", format!("{}: {cause}", path.display()));
     let text = serde_json::to_vec_pretty(value).map_err(|cause| failed(&cause))?;
     let beside = path.with_extension("tmp");
     let write = || {

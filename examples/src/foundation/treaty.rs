@@ -42,11 +42,8 @@ fn scope(home: &RegionId, successor: &RegionId) -> Result<ScopeTerms, Error> {
 
 pub(super) fn treaty(ttl: Duration, signers: &BTreeMap<RegionId, Signer>) -> Result<Treaty, Error> {
     let (west, central) = (Home::West.region_id(), Home::Central.region_id());
-    let scopes: BTreeMap<ScopeId, ScopeTerms> = [
-        (Home::West.scope_id(), scope(&west, &central)?),
-        (Home::Central.scope_id(), scope(&central, &west)?),
-    ]
-    .into();
+    let scopes: BTreeMap<ScopeId, ScopeTerms> =
+        [(Home::West.scope_id(), scope(&west, &central)?), (Home::Central.scope_id(), scope(&central, &west)?)].into();
     let public = |signer: &Signer| (signer.id().clone(), signer.public());
     let local = signers
         .iter()

@@ -59,6 +59,15 @@ impl Home {
     /// Both homes.
     pub const ALL: [Self; 2] = [Self::West, Self::Central];
 
+    /// The other one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::West => Self::Central,
+            Self::Central => Self::West,
+        }
+    }
+
     /// Home of a country by its exact name; none for a name outside the table.
     #[must_use]
     pub fn of(country: &str) -> Option<Self> {

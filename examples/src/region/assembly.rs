@@ -20,7 +20,7 @@ use dcp_replay::{Projector, ProjectorSettings, StateModelStore};
 
 use super::heartbeat::Beats;
 use super::probes::{ProjectionsRun, SlicesOpen, StoreAnswers};
-use crate::projections::{SalesProjection, StockProjection};
+use crate::orders::projections;
 
 /// What a region is made of; every part may be in memory, embedded or remote.
 #[derive(Debug)]
@@ -87,7 +87,12 @@ pub fn guard_resource(region: &RegionId, slice: &SliceRef) -> Result<ResourceId,
 pub fn assemble(from: Ingredients) -> Result<Assembled, Error> {
     let scopes = from.treaty.scopes().keys().cloned();
     let writer = HeartbeatWriter::new(Arc::clone(&from.store), from.region.clone(), scopes)?;
-    let beats = Arc::new(Beats { region: from.region.clone(), writer, store: Arc::clone(&from.store), treaty: Arc::clone(&from.treaty) });
+    let beats = Arc::new(Beats {
+        region: from.region.clone(),
+        writer,
+        store: Arc::clone(&from.store),
+        treaty: Arc::clone(&from.treaty),
+    });
     let leases = Arc::new(OwnershipLeases::new(
         from.region.clone(),
         Arc::clone(&from.witness),
@@ -209,7 +214,7 @@ fn projector(from: &Ingredients, models: &Arc<StateModelStore>) -> Result<Projec
         ProjectorSettings::new(logs)?,
         Arc::clone(&from.store) as _,
         Arc::clone(models) as _,
-        vec![Arc::new(SalesProjection::new()), Arc::new(StockProjection::new())],
+        projections(),
         Arc::clone(&from.clock),
     )
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use dcp_core::clock::Clock;
 use dcp_core::ids::{RegionId, SliceRef};
 use dcp_core::ownership::WriteGrant;
-use dcp_core::ports::{EventSource, EventStore, LeaseHoldings, StoreIdentity};
+use dcp_core::ports::{EventStore, LeaseHoldings, StoreIdentity};
 use dcp_core::treaty::Treaty;
 use dcp_core::{Error, ErrorKind, Failure};
 use dcp_fencing::BeforeRenewal;

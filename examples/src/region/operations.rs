@@ -9,7 +9,7 @@ use dcp_core::clock::Clock;
 use dcp_core::control_plane::{Order, PlaneHandle, PlaneStatus};
 use dcp_core::fence::PresentedToken;
 use dcp_core::ids::RegionId;
-use dcp_core::ports::{Appends, EventSource, Handover, LinkStatus, MirrorLink, ReplayControl, ReplayStatus, Sealable, StoreIdentity};
+use dcp_core::ports::{Appends, EventSource, Handover, LinkStatus, MirrorLink, ReplayStatus, Sealable, StoreIdentity};
 use dcp_core::recovery::RecoveryParts;
 use dcp_core::remote::{BearerKey, RemoteOperation, RemoteServer};
 use dcp_core::runbook::Journal;
@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 
 use super::assembly::Assembled;
 use super::failpoints::{Arming, Held, HeldFailpoints};
-use super::seals::CheckedSeal;
 use super::remote_handover::{RELEASE, RELEASED, ServeRelease, ServeReleased, from_body, to_body};
+use super::seals::CheckedSeal;
 
 /// An operator's order, under the token that the operator holds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -151,11 +151,12 @@ impl Desk {
         for (source, link) in &self.links {
             links.insert(source.clone(), link.status().await?);
         }
+        let plane = self.handle.status().borrow().clone();
         let open = self.parts.treaty.slices().into_iter().filter_map(|slice| {
             self.parts.appends.open_grant(&slice).map(|grant| (slice.to_string(), grant.epoch.get()))
         });
         to_body(&RegionStatus {
-            plane: self.handle.status().borrow().clone(),
+            plane,
             links,
             replay: self.parts.replay.status().await?,
             store: self.parts.store.identity().await?,
@@ -168,7 +169,8 @@ impl Desk {
         let request: OrderRequest = from_body(body)?;
         if let Order::Switchover { slice, from } = &request.order {
             let head = self.parts.witness.ownership(slice).await?;
-            let head = head.ok_or_else(|| Error::refused("no-genesis", format!("{slice}: no ownership at the witness")))?;
+            let head =
+                head.ok_or_else(|| Error::refused("no-genesis", format!("{slice}: no ownership at the witness")))?;
             if let Some(presented) = &request.token {
                 let token = presented.verify(self.parts.treaty.keyring())?;
                 if token.grant().slice != *slice || token.grant().epoch != head.epoch {
@@ -178,7 +180,10 @@ impl Desk {
                 }
             }
             if from == &self.parts.region || &head.owner != from {
-                let message = format!("{slice}: owned by {} under epoch {}; {} takes from its owner", head.owner, head.epoch, self.parts.region);
+                let message = format!(
+                    "{slice}: owned by {} under epoch {}; {} takes from its owner",
+                    head.owner, head.epoch, self.parts.region
+                );
                 return Err(Error::refused("not-from-owner", message));
             }
         }

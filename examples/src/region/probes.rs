@@ -7,7 +7,7 @@ use dcp_core::Error;
 use dcp_core::appends::GuardedAppends;
 use dcp_core::clock::Clock;
 use dcp_core::ids::RegionId;
-use dcp_core::ports::{Appends, EventSource, EventStore, Health, HealthProbe, LeaseHoldings, ReplayControl};
+use dcp_core::ports::{Appends, EventStore, Health, HealthProbe, LeaseHoldings, ReplayControl};
 use dcp_core::treaty::Treaty;
 
 /// Every slice that this region owns is open for appends, under a valid lease.

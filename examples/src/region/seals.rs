@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use dcp_core::fence::{Fence, FencingToken};
 use dcp_core::ids::{ResourceId, SliceRef};
 use dcp_core::operation::SealReceipt;
-use dcp_core::ports::{Appends, LeaseHoldings, OwnershipLease, ResourceGuard, Sealable};
+use dcp_core::ports::{Appends, ResourceGuard, Sealable};
 use dcp_core::recovery::RecoveryParts;
 use dcp_core::{Error, Failure};
 

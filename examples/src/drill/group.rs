@@ -1,0 +1,256 @@
+//! The processes of a drill and the wires between them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dcp_core::Error;
+use dcp_core::remote::BearerKey;
+use dcp_core::tasks::TaskGroup;
+
+use super::children::Child;
+use super::control::Control;
+use super::folder::Folder;
+use super::proxy::Wire;
+use super::record::{Dark, RunRecord};
+use crate::orders::Home;
+use crate::region::CrashAfter;
+
+const READY: Duration = Duration::from_secs(60);
+const ENDING: Duration = Duration::from_secs(20);
+/// Most lines of one batch of a producer.
+pub const BATCH_LINES: usize = 500;
+
+/// What the wires are called: who calls whom.
+fn wire_names() -> Vec<String> {
+    let mut names = Vec::new();
+    for home in Home::ALL {
+        names.push(format!("{}>witness", home.region()));
+        for called in Home::ALL {
+            if called != home {
+                names.push(format!("{}>{}", home.region(), called.region()));
+            }
+            names.push(format!("producer-{}>{}", home.region(), called.region()));
+        }
+    }
+    names
+}
+
+/// Everything that runs.
+#[derive(Debug)]
+pub struct Group {
+    folder: std::path::PathBuf,
+    bearer: BearerKey,
+    wires: BTreeMap<String, Wire>,
+    witness: Arc<Child>,
+    regions: BTreeMap<Home, (Arc<Child>, Control, SocketAddr)>,
+    producers: BTreeMap<Home, Arc<Child>>,
+    crash_after: Option<CrashAfter>,
+}
+
+impl Group {
+    /// Lays the wires and starts the witness; regions and producers are started one by one.
+    ///
+    /// # Errors
+    /// `Stopped` or `Retry` with the process that does not start; its log says why.
+    pub async fn start(folder: &Folder, crash_after: Option<CrashAfter>, tasks: &mut TaskGroup) -> Result<Self, Error> {
+        let mut wires = BTreeMap::new();
+        for name in wire_names() {
+            let wire = Wire::lay(&name, tasks).await?;
+            wires.insert(name, wire);
+        }
+        let path = folder.path();
+        let arguments = ["witness".to_owned(), "--dir".to_owned(), text(path), "--parent".to_owned(), own_id()];
+        let witness = Child::start("witness", &arguments, &log_of(path, "witness"), tasks)?;
+        let address = witness.ready(READY).await?;
+        for home in Home::ALL {
+            if let Some(wire) = wires.get(&format!("{}>witness", home.region())) {
+                wire.lead_to(address);
+            }
+        }
+        Ok(Self {
+            folder: path.to_owned(),
+            bearer: folder.foundation().bearer()?,
+            wires,
+            witness,
+            regions: BTreeMap::new(),
+            producers: BTreeMap::new(),
+            crash_after,
+        })
+    }
+
+    fn wire(&self, name: &str) -> Result<&Wire, Error> {
+        self.wires.get(name).ok_or_else(|| Error::invalid("no-wire", format!("no wire {name}")))
+    }
+
+    /// Starts a region and leads every wire to it.
+    ///
+    /// # Errors
+    /// As [`Group::start`].
+    pub async fn start_region(&mut self, home: Home, record: &RunRecord, tasks: &mut TaskGroup) -> Result<(), Error> {
+        let (region, peer) = (home.region(), home.other().region());
+        let mut arguments = vec!["region".to_owned()];
+        let mut push = |name: &str, value: String| arguments.extend([format!("--{name}"), value]);
+        push("region", region.to_owned());
+        push("peer", peer.to_owned());
+        push("dir", text(&self.folder));
+        push("witness", self.wire(&format!("{region}>witness"))?.address().to_string());
+        push("peer-address", self.wire(&format!("{region}>{peer}"))?.address().to_string());
+        push("seed", record.seed.to_string());
+        push("parent", own_id());
+        if let Some(crash) = &self.crash_after {
+            push("crash-after", crash.to_string());
+        }
+        let child = Child::start(region, &arguments, &log_of(&self.folder, region), tasks)?;
+        let address = child.ready(READY).await?;
+        let control = Control::new(address, &self.bearer)?;
+        self.wire(&format!("{peer}>{region}"))?.lead_to(address);
+        for producer in Home::ALL {
+            self.wire(&format!("producer-{}>{region}", producer.region()))?.lead_to(address);
+        }
+        self.regions.insert(home, (child, control, address));
+        Ok(())
+    }
+
+    /// Starts a producer; it sends nothing before its gate is set.
+    ///
+    /// # Errors
+    /// As [`Group::start`].
+    pub fn start_producer(&mut self, home: Home, record: &RunRecord, tasks: &mut TaskGroup) -> Result<(), Error> {
+        let name = format!("producer-{}", home.region());
+        let mut arguments = vec!["producer".to_owned()];
+        let mut push = |name: &str, value: String| arguments.extend([format!("--{name}"), value]);
+        push("region", home.region().to_owned());
+        push("dir", text(&self.folder));
+        push("lines", record.turns.lines.to_string());
+        push("batch", BATCH_LINES.to_string());
+        push("parent", own_id());
+        if let Some(data) = &record.data_path {
+            push("data", text(data));
+        }
+        for region in Home::ALL {
+            let address = self.wire(&format!("{name}>{}", region.region()))?.address();
+            push("endpoint", format!("{}={address}", region.region()));
+        }
+        if record.dark == Some(Dark::Cut) {
+            arguments.push("--prefer-home".to_owned());
+        }
+        let child = Child::start(&name, &arguments, &log_of(&self.folder, &name), tasks)?;
+        self.producers.insert(home, child);
+        Ok(())
+    }
+
+    /// A region that runs.
+    ///
+    /// # Errors
+    /// `Retry` if it does not run.
+    pub fn region(&self, home: Home) -> Result<(&Arc<Child>, &Control), Error> {
+        let running = self.regions.get(&home).map(|(child, control, _)| (child, control));
+        running.ok_or_else(|| Error::retry("not-running", format!("{} does not run", home.region())))
+    }
+
+    /// A region's own address, past the wires.
+    ///
+    /// # Errors
+    /// `Retry` if it does not run.
+    pub fn address(&self, home: Home) -> Result<SocketAddr, Error> {
+        self.regions
+            .get(&home)
+            .map(|(_, _, address)| *address)
+            .ok_or_else(|| Error::retry("not-running", format!("{} does not run", home.region())))
+    }
+
+    /// Whether a region's process is there.
+    #[must_use]
+    pub fn runs(&self, home: Home) -> bool {
+        self.regions.contains_key(&home)
+    }
+
+    /// A producer.
+    ///
+    /// # Errors
+    /// `Retry` if it does not run.
+    pub fn producer(&self, home: Home) -> Result<&Arc<Child>, Error> {
+        self.producers.get(&home).ok_or_else(|| Error::retry("not-running", format!("no producer of {}", home.region())))
+    }
+
+    /// Sets both producers' gates: up to which record they may send.
+    ///
+    /// # Errors
+    /// `Stopped` if one has ended.
+    pub async fn hold(&self, level: u64) -> Result<(), Error> {
+        for home in Home::ALL {
+            self.producer(home)?.send(&level.to_string()).await?;
+        }
+        Ok(())
+    }
+
+    /// Cuts a region off from its peer and from the witness, both ways.
+    ///
+    /// # Errors
+    /// None in a group that was started.
+    pub fn isolate(&self, home: Home) -> Result<(), Error> {
+        self.each_wire_of(home, Wire::cut)
+    }
+
+    /// Mends what [`Group::isolate`] cut.
+    ///
+    /// # Errors
+    /// None in a group that was started.
+    pub fn mend(&self, home: Home) -> Result<(), Error> {
+        self.each_wire_of(home, Wire::mend)
+    }
+
+    fn each_wire_of(&self, home: Home, change: impl Fn(&Wire)) -> Result<(), Error> {
+        let (region, peer) = (home.region(), home.other().region());
+        for name in [format!("{region}>{peer}"), format!("{peer}>{region}"), format!("{region}>witness")] {
+            change(self.wire(&name)?);
+        }
+        Ok(())
+    }
+
+    /// Kills a region, planned.
+    ///
+    /// # Errors
+    /// `Stopped` if it had ended.
+    pub async fn kill_region(&mut self, home: Home) -> Result<(), Error> {
+        match self.regions.remove(&home) {
+            Some((child, ..)) => child.kill().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Notes the highest memory of every process in the record.
+    pub fn note_memory(&self, record: &mut RunRecord) {
+        let regions = self.regions.values().map(|(child, ..)| child);
+        for child in regions.chain(self.producers.values()).chain([&self.witness]) {
+            let peak = record.peak_memory_mb.entry(child.name().to_owned()).or_default();
+            *peak = (*peak).max(child.peak_memory_mb());
+        }
+    }
+
+    /// Ends everything in good order: producers, regions, witness.
+    pub async fn finish(self) {
+        for producer in self.producers.values() {
+            producer.finish(ENDING).await;
+        }
+        for (child, ..) in self.regions.values() {
+            child.finish(ENDING).await;
+        }
+        self.witness.finish(ENDING).await;
+    }
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn own_id() -> String {
+    std::process::id().to_string()
+}
+
+fn log_of(folder: &Path, name: &str) -> std::path::PathBuf {
+    folder.join("logs").join(format!("{name}.log"))
+}

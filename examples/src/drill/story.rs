@@ -1,0 +1,109 @@
+//! The story, phase by phase. Each phase may be entered again after a crash of everything.
+
+mod awaiting;
+mod blackout;
+mod homecoming;
+mod returning;
+mod together;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use dcp_core::Error;
+use dcp_core::clock::{Clock, SystemClock};
+use dcp_core::tasks::TaskGroup;
+
+use super::folder::Folder;
+use super::group::Group;
+use super::progress::Printer;
+use super::record::{Dark, Phase, RunRecord};
+use crate::orders::{Home, Orders};
+use crate::region::CrashAfter;
+
+/// The region that goes dark.
+pub(super) const LOST: Home = Home::West;
+/// The region that takes over.
+pub(super) const SURVIVOR: Home = Home::Central;
+
+/// Where the story is told.
+#[derive(Debug)]
+pub struct Stage {
+    pub(super) folder: Folder,
+    pub(super) record: RunRecord,
+    pub(super) orders: Orders,
+    pub(super) group: Group,
+    pub(super) tasks: TaskGroup,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) printer: Printer,
+    pub(super) resumed: bool,
+}
+
+impl Stage {
+    /// Starts what has to run in the phase that the record names.
+    ///
+    /// # Errors
+    /// `Stopped` or `Retry` with the process that does not start.
+    pub async fn set(
+        folder: Folder,
+        record: RunRecord,
+        orders: Orders,
+        printer: Printer,
+        crash_after: Option<CrashAfter>,
+        mut tasks: TaskGroup,
+    ) -> Result<Self, Error> {
+        let resumed = record.resumes > 0;
+        let mut group = Group::start(&folder, crash_after, &mut tasks).await?;
+        let dark = matches!(record.phase, Phase::Dark | Phase::TakenOver);
+        if dark && record.dark == Some(Dark::Cut) {
+            group.isolate(LOST)?;
+        }
+        for home in Home::ALL {
+            // A region that was dark stays dark; one that was cut off lives on, isolated.
+            if home == LOST && dark && record.dark != Some(Dark::Cut) {
+                continue;
+            }
+            group.start_region(home, &record, &mut tasks).await?;
+        }
+        for home in Home::ALL {
+            group.start_producer(home, &record, &mut tasks)?;
+        }
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        Ok(Self { folder, record, orders, group, tasks, clock, printer, resumed })
+    }
+
+    /// Tells the story from the record's phase to its end.
+    ///
+    /// # Errors
+    /// What a process or a plan answers; the run may be resumed.
+    pub async fn tell(&mut self) -> Result<(), Error> {
+        loop {
+            let next = match self.record.phase {
+                Phase::Together => self.together().await?,
+                Phase::Dark => self.dark().await?,
+                Phase::TakenOver => self.wake().await?,
+                Phase::Awake => self.rejoin().await?,
+                Phase::Rejoined => self.homecoming(0).await?,
+                Phase::Homecoming(home) => self.homecoming(home).await?,
+                Phase::Produced => self.settle().await?,
+                Phase::Ended => return Ok(()),
+            };
+            self.enter(next)?;
+        }
+    }
+
+    pub(super) fn enter(&mut self, phase: Phase) -> Result<(), Error> {
+        self.group.note_memory(&mut self.record);
+        self.record.phase = phase;
+        self.folder.save(&self.record)
+    }
+
+    /// The folder, the record and what still runs, once the story is told.
+    #[must_use]
+    pub fn into_parts(self) -> (Folder, RunRecord, Orders, Group, TaskGroup) {
+        (self.folder, self.record, self.orders, self.group, self.tasks)
+    }
+
+    pub(super) fn data(&self) -> Option<PathBuf> {
+        self.record.data_path.clone()
+    }
+}

@@ -1,0 +1,124 @@
+//! Both regions produce, mirror and project; then the first one goes dark.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use dcp_core::Error;
+use dcp_core::clock::Clock as _;
+use dcp_core::log::LogId;
+use dcp_core::ports::failpoints::points;
+
+use super::{LOST, SURVIVOR, Stage};
+use crate::drill::record::{Dark, FaultFact, Phase};
+use crate::orders::Home;
+use crate::producer::MonotonicClock;
+use crate::region::{Arming, RegionStatus};
+
+// How long an append may take to come by the armed failpoint.
+const HELD_WITHIN: Duration = Duration::from_secs(20);
+
+impl Stage {
+    pub(super) async fn together(&mut self) -> Result<Phase, Error> {
+        for home in Home::ALL {
+            self.until_status(home, "four open slices", |status| status.open.len() == 4).await?;
+        }
+        self.printer.say("both regions are open; they produce, mirror and project");
+        let Some(dark) = self.record.dark else {
+            self.produce_to(self.record.turns.lines).await?;
+            return Ok(Phase::Produced);
+        };
+        self.grow_tail().await?;
+        let held = self.hold_one_append(dark).await?;
+        let fault = self.go_dark(dark, held).await?;
+        self.printer.say(&format!(
+            "{} goes dark ({}) with {} acknowledged lines, {} of them mirrored",
+            LOST.region(),
+            dark.name(),
+            fault.acknowledged,
+            fault.mirrored
+        ));
+        self.record.fault = Some(fault);
+        Ok(Phase::Dark)
+    }
+
+    // The link is throttled to nothing shortly before the fault, so that a tail is acknowledged and
+    // not mirrored; heartbeats still pass, so that the exposure is known.
+    async fn grow_tail(&self) -> Result<(), Error> {
+        let turns = &self.record.turns;
+        let before = self.tail_begin();
+        self.produce_to(before).await?;
+        let (_, control) = self.group.region(SURVIVOR)?;
+        self.until_status(SURVIVOR, "a mirror that is complete", |status| {
+            mirrored(status) >= self.own_lines_to(LOST, before)
+        })
+        .await?;
+        control.throttle(Some(0)).await?;
+        self.produce_to(turns.dark_at).await
+    }
+
+    // The last record before which the lost region's own lines still make more than the tail.
+    fn tail_begin(&self) -> u64 {
+        let turns = &self.record.turns;
+        let wanted = self.own_lines_to(LOST, turns.dark_at).saturating_sub(turns.tail + turns.tail / 10 + 1);
+        (0..=turns.dark_at).rev().find(|record| self.own_lines_to(LOST, *record) <= wanted).unwrap_or(0)
+    }
+
+    // One append is held exactly between check and commit; before a kill, between commit and answer.
+    // Of an odd partition: in `cut` the even ones go on preferring the lost region.
+    async fn hold_one_append(&self, dark: Dark) -> Result<Option<String>, Error> {
+        let point = if dark == Dark::Kill { points::APPEND_COMMITTED } else { points::APPEND_CHECKED };
+        let scope = LOST.scope_id();
+        let odd = (0..crate::orders::PARTITIONS).filter(|partition| partition % 2 == 1);
+        let details: BTreeSet<String> =
+            odd.map(|partition| LogId::new(scope.clone(), LOST.region_id(), partition).to_string()).collect();
+        let (_, control) = self.group.region(LOST)?;
+        control.arm(&Arming { point: point.to_owned(), details }).await?;
+        // From here to the survivor's first acknowledgement the lost region's producer never holds.
+        let level = if dark == Dark::Cut { self.record.turns.dark_at } else { self.record.turns.return_at };
+        self.group.hold(level).await?;
+        let deadline = self.clock.now().after(HELD_WITHIN);
+        let mut level = level;
+        while self.clock.now() < deadline {
+            if let Some(held) = control.status().await?.held.at.get(point) {
+                return Ok(Some(held.clone()));
+            }
+            if dark == Dark::Cut {
+                level = (level + self.step_of_cut()).min(self.record.turns.return_at);
+                self.group.hold(level).await?;
+            }
+        }
+        Ok(None)
+    }
+
+    /// In `cut` the lost region still acknowledges: lines are let go in steps, so that they last
+    /// until the survivor has taken over.
+    pub(super) fn step_of_cut(&self) -> u64 {
+        let room = self.record.turns.return_at - self.record.turns.dark_at;
+        let steps = (self.record.ttl() * 3).as_millis() / 20;
+        (room / u64::try_from(steps).unwrap_or(1).max(1)).max(1)
+    }
+
+    async fn go_dark(&mut self, dark: Dark, held: Option<String>) -> Result<FaultFact, Error> {
+        let mirrored = {
+            let (_, control) = self.group.region(SURVIVOR)?;
+            mirrored(&control.status().await?)
+        };
+        let at_ns = MonotonicClock::new().now().as_nanos();
+        match dark {
+            Dark::Pause => self.group.region(LOST)?.0.pause()?,
+            Dark::Kill => self.group.kill_region(LOST).await?,
+            Dark::Cut => self.group.isolate(LOST)?,
+        }
+        // The link may go as fast as it can again: there is nothing to copy from.
+        self.group.region(SURVIVOR)?.1.throttle(None).await?;
+        let acknowledged = self.group.producer(LOST)?.progress().acknowledged;
+        Ok(FaultFact { at_ns, acknowledged, mirrored, held })
+    }
+}
+
+/// Records of the lost region's scope that a region has mirrored from it.
+pub(super) fn mirrored(status: &RegionStatus) -> u64 {
+    let logs = status.links.get(&LOST.region_id()).map(|link| &link.logs);
+    let users = logs.into_iter().flatten().filter(|(log, _)| !log.is_companion() && log.scope() == &LOST.scope_id());
+    users.map(|(_, progress)| progress.applied.count).sum()
+}
