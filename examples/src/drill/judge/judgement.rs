@@ -91,6 +91,3 @@ fn unproved(verdict: &Verdict, record: &RunRecord, weighed: &Weighed<'_>) -> Vec
 fn late(verdict: &Verdict, survivor: &RegionId) -> bool {
     verdict.deliveries.get(survivor).is_some_and(|models| models.values().any(|counts| counts.late > 0))
 }
-
-#[cfg(test)]
-mod tests;

@@ -29,7 +29,7 @@ impl ClockOffset {
     }
 
     #[cfg(test)]
-    pub(super) fn of(nanos: u64) -> Self {
+    pub(super) const fn of(nanos: u64) -> Self {
         Self(nanos)
     }
 
