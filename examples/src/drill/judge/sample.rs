@@ -45,7 +45,7 @@ pub(super) fn row(line: u32, epoch: u64, version: u64, rank: u64) -> Row {
 }
 
 pub(super) fn table() -> StoreTable {
-    let mut table = StoreTable { streams: 2, ..StoreTable::empty(&logs()) };
+    let mut table = StoreTable::empty(&logs());
     table.logs[WEST] = [(1, 1), (2, 1), (3, 1), (4, 1), (7, 3), (8, 3)].into_iter().zip(1..).map(rows).collect();
     table.logs[TAKEN] = [(4, 2), (5, 2), (6, 2)].into_iter().zip(1..).map(rows).collect();
     table.logs[CENTRAL] = vec![row(9, 1, 1, 1)];
@@ -134,16 +134,27 @@ pub(super) fn story() -> Story {
     let exposure = BTreeMap::from([(west.clone(), Exposure { declared_seconds: Some(1.5), declared_records: 3 })]);
     let classes = BTreeMap::from([(west.clone(), "intact")]);
     let unreplicated = BTreeMap::from([(west.clone(), 2_u64)]);
-    let mut all = records("blackout", vec![
-        ("declare-exposure", 6.0, 6.1, Facts::new().with("exposure", &exposure).unwrap()),
-        ("take-ownership", 8.0, 8.2, Facts::new()),
-        ("open-logs", 8.3, 8.5, Facts::new()),
-        ("confirm-health", 8.5, 9.5, Facts::new()),
-    ]);
-    all.extend(records("rejoin", vec![
-        ("seal-returned", 9.6, 9.7, Facts::new().with("ends", &cut(WEST, 4)).unwrap()),
-        ("classify", 9.7, 9.8, Facts::new().with("classes", &classes).unwrap().with("unreplicated", &unreplicated).unwrap()),
-    ]));
+    let mut all = records(
+        "blackout",
+        vec![
+            ("declare-exposure", 6.0, 6.1, Facts::new().with("exposure", &exposure).unwrap()),
+            ("take-ownership", 8.0, 8.2, Facts::new()),
+            ("open-logs", 8.3, 8.5, Facts::new()),
+            ("confirm-health", 8.5, 9.5, Facts::new()),
+        ],
+    );
+    all.extend(records(
+        "rejoin",
+        vec![
+            ("seal-returned", 9.6, 9.7, Facts::new().with("ends", &cut(WEST, 4)).unwrap()),
+            (
+                "classify",
+                9.7,
+                9.8,
+                Facts::new().with("classes", &classes).unwrap().with("unreplicated", &unreplicated).unwrap(),
+            ),
+        ],
+    ));
     Story::of(Home::Central, &all)
 }
 
