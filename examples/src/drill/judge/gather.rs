@@ -105,3 +105,6 @@ fn story(dir: &Path, treaty: &Treaty) -> Result<(Story, Vec<String>), Error> {
     }
     Ok((Story::merged(stories), contradictions))
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,7 +35,7 @@ async fn store(held: Vec<(usize, Vec<Record>)>) -> MemoryEventStore {
     for (number, records) in held {
         let log = logs().entry(number).id.clone();
         let role = WriterRole::Mirror(LinkId::new("link").unwrap());
-        let writer = store.open_writer(&[log.clone()], role).await.unwrap();
+        let writer = store.open_writer(std::slice::from_ref(&log), role).await.unwrap();
         writer.copy(CopyBatch::new(log, PrefixDigest::EMPTY, records)).await.unwrap();
     }
     store
