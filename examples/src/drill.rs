@@ -16,3 +16,4 @@ pub mod run;
 pub mod stale;
 pub mod stores;
 pub mod story;
+pub mod summary;
