@@ -115,6 +115,8 @@ impl Child {
             if expected.load(Ordering::SeqCst) || stop.is_cancelled() {
                 return Ok(());
             }
+            // Nobody joins the group while the story is told: this is how it learns of the end.
+            stop.cancel();
             Err(Error::stopped("child-ended", format!("{of_child} ended unplanned: {status}")))
         });
         Ok(Arc::new(Self { name: name.to_owned(), pid, input: Mutex::new(input), planned, lines, ended }))
@@ -144,7 +146,8 @@ impl Child {
         let waited = tokio::time::timeout(within, lines.wait_for(|lines| address_of(lines).is_some())).await;
         match waited {
             Ok(Ok(lines)) => address_of(&lines).ok_or_else(|| Error::retry("not-ready", self.name.clone())),
-            _ => Err(Error::retry("not-ready", format!("{} does not serve after {within:?}; see its log", self.name))),
+            Ok(Err(_)) => Err(Error::stopped("child-ended", format!("{} ended before it served; see its log", self.name))),
+            Err(_) => Err(Error::retry("not-ready", format!("{} does not serve after {within:?}; see its log", self.name))),
         }
     }
 

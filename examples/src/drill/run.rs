@@ -14,19 +14,37 @@ use super::story::Stage;
 use crate::orders::Orders;
 use crate::producer::MonotonicClock;
 
+/// A run that is begun, on disk, and that any crash from here on leaves resumable.
+#[derive(Debug)]
+pub struct Begun {
+    folder: Folder,
+    record: RunRecord,
+    orders: Orders,
+}
+
+/// Begins a run, or finds the one to go on with. Data is parsed as a whole before anything is
+/// written beside the lock.
+///
+/// # Errors
+/// `Invalid`, `Refused` or `Corrupt` for bad input; `Stopped` if the folder cannot be written.
+pub fn begin(options: &DrillOptions) -> Result<Begun, Error> {
+    let folder = if options.resume { Folder::lock_run(&options.out)? } else { Folder::lock(&options.out)? };
+    let (given, lines) = match (&options.data, options.resume) {
+        (None, true) => (folder.record()?.data_path, Some(folder.record()?.turns.lines)),
+        (given, true) => (given.clone(), Some(folder.record()?.turns.lines)),
+        (given, false) => (given.clone(), options.lines),
+    };
+    let orders = data::load(given.as_deref(), lines)?;
+    let record = if options.resume { folder.go_on(options, &orders)? } else { folder.begin(options, &orders)? };
+    Ok(Begun { folder, record, orders })
+}
+
 /// Tells the story, or goes on with it, until everything has ended and is on disk.
 ///
 /// # Errors
-/// `Invalid` or `Refused` for bad input, before anything is started; anything else leaves a run
-/// that can be resumed.
-pub async fn tell(options: &DrillOptions, folder: Folder) -> Result<(Folder, RunRecord, Orders), Error> {
-    let given = match (&options.data, options.resume) {
-        (None, true) => folder.record()?.data_path,
-        (given, _) => given.clone(),
-    };
-    let lines = if options.resume { Some(folder.record()?.turns.lines) } else { options.lines };
-    let orders = data::load(given.as_deref(), lines)?;
-    let record = if options.resume { folder.go_on(options, &orders)? } else { folder.begin(options, &orders)? };
+/// What a process or a plan answers, or that a process ended unplanned; the run can be resumed.
+pub async fn tell(options: &DrillOptions, begun: Begun) -> Result<(Folder, RunRecord, Orders), Error> {
+    let Begun { folder, record, orders } = begun;
     if record.phase == Phase::Ended {
         return Ok((folder, record, orders));
     }
@@ -37,8 +55,8 @@ pub async fn tell(options: &DrillOptions, folder: Folder) -> Result<(Folder, Run
     let mut stage = Stage::set(folder, record, orders, printer, options.crash_after.clone(), tasks).await?;
     let told = tokio::select! {
         biased;
-        told = stage.tell() => told,
         () = stop.cancelled() => Err(Error::stopped("child-ended", "a process of the group has ended unplanned")),
+        told = stage.tell() => told,
     };
     stage.printer.finish();
     let (folder, mut record, orders, group, tasks) = stage.into_parts();
@@ -63,9 +81,15 @@ pub async fn tell(options: &DrillOptions, folder: Folder) -> Result<(Folder, Run
 /// Runs a drill and answers its exit status.
 ///
 /// # Errors
-/// As [`tell`].
+/// As [`begin`]; whatever goes wrong later is printed with the line that goes on with the run.
 pub async fn drill(options: &DrillOptions) -> Result<u8, Error> {
-    let folder = Folder::lock(&options.out)?;
-    let (_folder, _record, _orders) = tell(options, folder).await?;
-    Ok(0)
+    let begun = begin(options)?;
+    match tell(options, begun).await {
+        Ok((_folder, _record, _orders)) => Ok(0),
+        Err(error) => {
+            eprintln!("error: {error}");
+            eprintln!("nothing is lost; to go on: cargo drill --resume --out {}", options.out.display());
+            Ok(3)
+        }
+    }
 }
