@@ -66,19 +66,25 @@ pub struct Child {
 }
 
 impl Child {
-    /// Starts this binary with arguments; its standard error goes to `log`.
+    /// Starts the drill's binary with arguments; its standard error goes to `log`.
     ///
     /// An end that was not [`planned`](Child::plan_end) is an error of the group.
     ///
     /// # Errors
     /// `Stopped` if it cannot be started.
-    pub fn start(name: &str, arguments: &[String], log: &Path, group: &mut TaskGroup) -> Result<Arc<Self>, Error> {
+    pub fn start(
+        program: &Path,
+        name: &str,
+        arguments: &[String],
+        log: &Path,
+        group: &mut TaskGroup,
+    ) -> Result<Arc<Self>, Error> {
         let failed = |cause: std::io::Error| Error::stopped("no-child", format!("{name}: {cause}"));
         if let Some(folder) = log.parent() {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
         let log = File::options().create(true).append(true).open(log).map_err(failed)?;
-        let mut child = Command::new(std::env::current_exe().map_err(failed)?)
+        let mut child = Command::new(program)
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
