@@ -1,16 +1,17 @@
 //! One drill from its options to its exit status.
 
-use dcp_core::Error;
 use dcp_core::clock::Clock as _;
 use dcp_core::tasks::TaskGroup;
+use dcp_core::{Error, ErrorKind};
 use tokio_util::sync::CancellationToken;
 
-use super::data;
+use super::{data, export, judge, summary};
 use super::folder::Folder;
 use super::options::DrillOptions;
 use super::progress::Printer;
 use super::record::{Phase, RunRecord};
 use super::story::Stage;
+use crate::foundation::write_json;
 use crate::orders::Orders;
 use crate::producer::MonotonicClock;
 
@@ -60,12 +61,45 @@ pub async fn tell(options: &DrillOptions, folder: Folder) -> Result<(Folder, Run
     }
 }
 
-/// Runs a drill and answers its exit status.
+/// Runs a drill, or judges a finished one again, and answers its exit status.
 ///
 /// # Errors
-/// As [`tell`].
+/// As [`tell`]; the run, if one was begun, is told how to go on.
 pub async fn drill(options: &DrillOptions) -> Result<u8, Error> {
+    if options.verify && !options.out.join("drill.json").exists() {
+        return Err(Error::invalid("no-run", format!("{}: holds no run to verify", options.out.display())));
+    }
     let folder = Folder::lock(&options.out)?;
-    let (_folder, _record, _orders) = tell(options, folder).await?;
-    Ok(0)
+    let (folder, record, orders) = if options.verify { finished(folder)? } else { told(options, folder).await? };
+    let judged = if options.verify {
+        export::compare(folder.path()).await?;
+        judge::judge(folder.path(), &record, &orders).await?
+    } else {
+        export::export(folder.path()).await?;
+        let judged = judge::judge(folder.path(), &record, &orders).await?;
+        write_json(&folder.path().join("verdict.json"), &judged.verdict)?;
+        judged
+    };
+    summary::print(&judged, options, folder.path())?;
+    Ok(judged.verdict.verdict.exit_status())
+}
+
+fn finished(folder: Folder) -> Result<(Folder, RunRecord, Orders), Error> {
+    let record = folder.record()?;
+    if record.phase != Phase::Ended {
+        let message = format!("{}: its run has not ended; --resume it first", folder.path().display());
+        return Err(Error::invalid("unfinished-run", message));
+    }
+    let orders = data::load(record.data_path.as_deref(), Some(record.turns.lines))?;
+    Ok((folder, record, orders))
+}
+
+async fn told(options: &DrillOptions, folder: Folder) -> Result<(Folder, RunRecord, Orders), Error> {
+    let told = tell(options, folder).await;
+    if let Err(error) = &told
+        && !matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Refused)
+    {
+        eprintln!("nothing is lost; go on with: cargo drill --resume --out {}", options.out.display());
+    }
+    told
 }
