@@ -41,11 +41,9 @@ fn written(counts: DeliveryCounts) -> Deliveries {
 /// Highest resident memory of each process, this one among them as `drill`.
 pub(super) fn peak_memory(record: &RunRecord) -> BTreeMap<String, u64> {
     let mut peaks = record.peak_memory_mb.clone();
-    let regions = record.last_status.iter().map(|(region, status)| (region.clone(), status.peak_memory_mb));
-    for (process, peak) in regions.chain([("drill".to_owned(), crate::memory::peak_memory_mb())]) {
-        let known = peaks.entry(process).or_insert(0);
-        *known = peak.max(*known);
-    }
+    let own = i32::try_from(std::process::id()).map_or(0, crate::memory::peak_memory_mb);
+    let known = peaks.entry("drill".to_owned()).or_insert(0);
+    *known = own.max(*known);
     peaks
 }
 
