@@ -29,7 +29,7 @@ impl ClockOffset {
     }
 
     #[cfg(test)]
-    pub(super) fn of(nanos: u64) -> Self {
+    pub(super) const fn of(nanos: u64) -> Self {
         Self(nanos)
     }
 
@@ -114,7 +114,10 @@ impl Takeover {
             let one = declared.get(&entry.id);
             let seconds = one.and_then(|one| one.declared_seconds);
             if seconds.is_none() {
-                unknown.push(format!("{}: no bound was declared; the largest of the other logs stands in for it", entry.id));
+                unknown.push(format!(
+                    "{}: no bound was declared; the largest of the other logs stands in for it",
+                    entry.id
+                ));
             }
             let missing = unreplicated.get(&entry.id).copied();
             if missing.is_none() {
@@ -155,12 +158,18 @@ pub(super) fn write_pauses(from: &Gathered, derived: &Derived) -> (Vec<WritePaus
         }
         let span = |epoch| from.logs.slice(slice).and_then(|number| derived.spans.get(number, epoch));
         match (span(before.epoch), span(after.epoch)) {
-            (Some(old), Some(new)) => pauses.push((new.first_ns, WritePause {
-                scope: slice.scope.clone(),
-                slice: slice.slice.clone(),
-                ms: Duration::from_nanos(new.first_ns.saturating_sub(old.last_ns)).as_secs_f64() * 1_000.0,
-            })),
-            _ => unmeasured.push(format!("{slice}: its move to epoch {} was not measured: it was not written on both sides", after.epoch)),
+            (Some(old), Some(new)) => pauses.push((
+                new.first_ns,
+                WritePause {
+                    scope: slice.scope.clone(),
+                    slice: slice.slice.clone(),
+                    ms: Duration::from_nanos(new.first_ns.saturating_sub(old.last_ns)).as_secs_f64() * 1_000.0,
+                },
+            )),
+            _ => unmeasured.push(format!(
+                "{slice}: its move to epoch {} was not measured: it was not written on both sides",
+                after.epoch
+            )),
         }
     }
     pauses.sort_by_key(|(first, _)| *first);
