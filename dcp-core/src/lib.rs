@@ -14,7 +14,8 @@
 //!
 //! # Limits
 //!
-//! - Without features this crate does no I/O, starts no runtime and reads no clock; time and
+//! - Without features this crate does no I/O and starts no runtime. Nothing in it asks for the time by
+//!   itself: time and
 //!   randomness are handed in ([`clock`]).
 //! - It is no broker, no database and no consensus system. Ownership moves by conditional writes at a
 //!   witness that somebody else makes durable.
