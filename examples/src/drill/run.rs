@@ -5,12 +5,12 @@ use dcp_core::tasks::TaskGroup;
 use dcp_core::{Error, ErrorKind};
 use tokio_util::sync::CancellationToken;
 
-use super::{data, export, judge, summary};
 use super::folder::Folder;
 use super::options::DrillOptions;
 use super::progress::Printer;
 use super::record::{Phase, RunRecord};
 use super::story::Stage;
+use super::{data, export, judge, summary};
 use crate::foundation::write_json;
 use crate::orders::Orders;
 use crate::producer::MonotonicClock;

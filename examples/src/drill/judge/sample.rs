@@ -192,6 +192,7 @@ fn status(late: u64) -> RegionStatus {
         store: StoreIdentity { incarnation: LogIncarnation::from_bytes([1; 16]), commit_sequence: 1 },
         held: crate::region::Held::default(),
         open: BTreeMap::new(),
+        records: 0,
     }
 }
 
