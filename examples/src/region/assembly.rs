@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dcp_core::Error;
 use dcp_core::appends::GuardedAppends;
@@ -21,6 +22,9 @@ use dcp_replay::{Projector, ProjectorSettings, StateModelStore};
 use super::heartbeat::Beats;
 use super::probes::{ProjectionsRun, SlicesOpen, StoreAnswers};
 use crate::orders::projections;
+
+// Read models of this region may lag by this much when nothing else is new.
+const READ_MODEL_POLL: Duration = Duration::from_millis(50);
 
 /// What a region is made of; every part may be in memory, embedded or remote.
 #[derive(Debug)]
@@ -214,7 +218,7 @@ fn links(from: &Ingredients) -> Result<BTreeMap<RegionId, Arc<StoreLink>>, Error
 fn projector(from: &Ingredients, models: &Arc<StateModelStore>) -> Result<Projector, Error> {
     let logs = from.treaty.regions().iter().flat_map(|region| from.treaty.logs_by_origin(region)).collect();
     Projector::new(
-        ProjectorSettings::new(logs)?,
+        ProjectorSettings::new(logs)?.with_poll(READ_MODEL_POLL),
         Arc::clone(&from.store) as _,
         Arc::clone(models) as _,
         projections(),
