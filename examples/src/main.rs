@@ -82,7 +82,10 @@ async fn run(arguments: Arguments) -> Result<u8, Error> {
         Some(Command::Stale(arguments)) => {
             die_with_parent(arguments.parent)?;
             let report = stale::run(&arguments).await?;
-            println!("{}", serde_json::to_string(&report).map_err(|cause| Error::stopped("unwritable", cause.to_string()))?);
+            println!(
+                "{}",
+                serde_json::to_string(&report).map_err(|cause| Error::stopped("unwritable", cause.to_string()))?
+            );
             Ok(0)
         }
         Some(Command::Dump(arguments)) => {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -26,21 +25,9 @@ pub struct PeerWatch {
 struct Seen {
     challenge: Challenge,
     sequence: Option<u64>,
-    // When the newest reading was sent.
-    asked: Option<Moment>,
-}
-
-impl Seen {
-    // Run out only if a reading that was *sent* after the lease's time had passed still showed the
-    // same sequence: a process that was stopped or cut off for that long has seen nothing, and
-    // its first thought must not be that everyone else has died.
-    fn state(&self, terms: &LeaseTerms, now: Moment) -> ChallengeState {
-        let run_out = |at| matches!(self.challenge.state(terms, at), ChallengeState::RunOut { .. });
-        if run_out(now) && !self.asked.is_some_and(run_out) {
-            return ChallengeState::Running { left: Duration::ZERO };
-        }
-        self.challenge.state(terms, now)
-    }
+    // When the newest reading that was answered was sent: what happened at the witness since then
+    // is not known, so that a watcher that was cut off concludes nothing from its own silence.
+    asked: Moment,
 }
 
 impl PeerWatch {
@@ -65,8 +52,8 @@ impl PeerWatch {
         self.seen().keys().cloned().collect()
     }
 
-    /// Reads every peer's lease once. A witness that does not answer changes nothing: the time
-    /// goes on, and is not called run out before the witness was read again.
+    /// Reads every peer's lease once. A witness that does not answer changes nothing: what was
+    /// seen ages on.
     pub async fn look(&self) {
         for peer in self.peers() {
             let asked = self.clock.now();
@@ -76,7 +63,7 @@ impl PeerWatch {
                     if let Some(seen) = self.seen().get_mut(&peer) {
                         seen.challenge.observe(reading.revision, reading.sequence, received);
                         seen.sequence = Some(reading.sequence);
-                        seen.asked = Some(asked);
+                        seen.asked = asked;
                     }
                 }
                 Ok(None) => {}
@@ -105,28 +92,11 @@ impl PeerWatch {
 
 impl PeerLeases for PeerWatch {
     fn state(&self, region: &RegionId, now: Moment) -> ChallengeState {
-        self.seen().get(region).map_or(ChallengeState::Unseen, |seen| seen.state(&self.terms, now))
+        let at = |seen: &Seen| seen.challenge.state(&self.terms, now.min(seen.asked));
+        self.seen().get(region).map_or(ChallengeState::Unseen, at)
     }
 
     fn sequence(&self, region: &RegionId) -> Option<u64> {
         self.seen().get(region).and_then(|seen| seen.sequence)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_process_that_was_stopped_reads_again_before_it_calls_a_lease_run_out() {
-        let terms = LeaseTerms::new(Duration::from_secs(1), 1_000, Duration::from_millis(250)).unwrap();
-        let at = |ms: u64| Moment::from_nanos(ms * 1_000_000);
-        let mut seen = Seen { asked: Some(at(90)), ..Seen::default() };
-        seen.challenge.observe(7, 1, at(100));
-        // It wakes ten seconds later: nothing was read in between.
-        assert_eq!(seen.state(&terms, at(10_000)), ChallengeState::Running { left: Duration::ZERO });
-        seen.asked = Some(at(10_001));
-        seen.challenge.observe(7, 1, at(10_002));
-        assert!(matches!(seen.state(&terms, at(10_003)), ChallengeState::RunOut { .. }));
     }
 }

@@ -28,7 +28,8 @@ impl Folder {
     /// # Errors
     /// `Refused` (`in-use`) if another drill works in it; `Stopped` if it cannot be written.
     pub fn lock(path: &Path) -> Result<Self, Error> {
-        let failed = |cause: std::io::Error| Error::stopped("unwritable-folder", format!("{}: {cause}", path.display()));
+        let failed =
+            |cause: std::io::Error| Error::stopped("unwritable-folder", format!("{}: {cause}", path.display()));
         std::fs::create_dir_all(path).map_err(failed)?;
         let lock = File::create(path.join("lock")).map_err(failed)?;
         match lock.try_lock() {
@@ -125,7 +126,8 @@ impl Folder {
     /// `Refused` with the difference, if options that name it were given otherwise.
     pub fn go_on(&self, options: &DrillOptions, orders: &Orders) -> Result<RunRecord, Error> {
         let mut record = self.record()?;
-        let other = |what: &str| Err(Error::refused("other-run", format!("{}: its run is of {what}", self.path.display())));
+        let other =
+            |what: &str| Err(Error::refused("other-run", format!("{}: its run is of {what}", self.path.display())));
         if record.data != orders.digest() || record.turns.lines != orders.len() {
             return other("other data or another number of lines");
         }

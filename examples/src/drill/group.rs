@@ -181,7 +181,9 @@ impl Group {
     /// # Errors
     /// `Retry` if it does not run.
     pub fn producer(&self, home: Home) -> Result<&Arc<Child>, Error> {
-        self.producers.get(&home).ok_or_else(|| Error::retry("not-running", format!("no producer of {}", home.region())))
+        self.producers
+            .get(&home)
+            .ok_or_else(|| Error::retry("not-running", format!("no producer of {}", home.region())))
     }
 
     /// Sets both producers' gates: up to which record they may send.

@@ -126,3 +126,6 @@ fn judge_gathered(from: &Gathered, record: &RunRecord, contradictions: Vec<Strin
     verdict.verdict = judgement;
     Judged { verdict, reasons, notes }
 }
+
+#[cfg(test)]
+mod tests;

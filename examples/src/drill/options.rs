@@ -85,7 +85,8 @@ impl DrillOptions {
             return_at: self.return_at.unwrap_or(lines * 60 / 100),
             tail: self.tail.unwrap_or((lines / 100).max(500)),
         };
-        let ordered = turns.tail >= 1 && turns.tail < turns.dark_at && turns.dark_at < turns.return_at && turns.return_at < lines;
+        let ordered =
+            turns.tail >= 1 && turns.tail < turns.dark_at && turns.dark_at < turns.return_at && turns.return_at < lines;
         if self.no_blackout || ordered {
             return Ok(turns);
         }

@@ -15,7 +15,8 @@ use crate::verdict::{Judgement, Verdict};
 pub fn print(judged: &Judged, options: &DrillOptions, folder: &Path) -> Result<(), Error> {
     let verdict = &judged.verdict;
     if options.json {
-        let text = serde_json::to_string_pretty(verdict).map_err(|cause| Error::stopped("unwritable", cause.to_string()))?;
+        let text =
+            serde_json::to_string_pretty(verdict).map_err(|cause| Error::stopped("unwritable", cause.to_string()))?;
         println!("{text}");
     } else {
         lines(verdict, folder);

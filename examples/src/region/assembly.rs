@@ -34,8 +34,11 @@ pub struct Ingredients {
     pub signer: Arc<Signer>,
     /// Time.
     pub clock: Arc<dyn Clock>,
-    /// Randomness.
+    /// Randomness of run names and nonces; drawn from by the plane alone, so that a seed names the
+    /// same runs.
     pub entropy: Arc<dyn Entropy>,
+    /// Randomness of pauses.
+    pub jitter: Arc<dyn Entropy>,
     /// Failpoints.
     pub failpoints: Arc<dyn Failpoints>,
     /// The event store.
@@ -201,7 +204,7 @@ fn links(from: &Ingredients) -> Result<BTreeMap<RegionId, Arc<StoreLink>>, Error
             local: Arc::clone(&from.store),
             state: Arc::clone(&from.state),
             clock: Arc::clone(&from.clock),
-            entropy: Arc::clone(&from.entropy),
+            entropy: Arc::clone(&from.jitter),
         };
         links.insert(source.clone(), Arc::new(StoreLink::new(settings, ports)?));
     }
@@ -226,7 +229,7 @@ fn election(from: &Ingredients) -> Result<StateStoreElection, Error> {
         Arc::clone(&from.state),
         from.treaty.lease().clone(),
         Arc::clone(&from.clock),
-        Arc::clone(&from.entropy),
+        Arc::clone(&from.jitter),
     )
 }
 

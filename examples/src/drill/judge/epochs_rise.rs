@@ -17,13 +17,21 @@ pub(super) fn judge(from: &Gathered) -> Finding {
     for (home, table) in &from.stores {
         for (number, entry) in from.logs.iter() {
             let chain = from.chains.get(&from.logs.slices()[entry.slice]);
-            let owned = |epoch| chain.is_some_and(|chain| chain.iter().any(|link| link.epoch == epoch && link.owner == entry.origin));
+            let owned = |epoch| {
+                chain.is_some_and(|chain| chain.iter().any(|link| link.epoch == epoch && link.owner == entry.origin))
+            };
             let mut last = None;
             for row in &table.logs[number] {
                 // Asked once for each run of equal epochs.
                 let lawful = last == Some(row.epoch) || (last < Some(row.epoch) && owned(row.epoch));
                 checks.check(lawful, || {
-                    format!("{} in {}: epoch {} at {} after {last:?}, or not owned by its origin", entry.id, home.region(), row.epoch, row.rank)
+                    format!(
+                        "{} in {}: epoch {} at {} after {last:?}, or not owned by its origin",
+                        entry.id,
+                        home.region(),
+                        row.epoch,
+                        row.rank
+                    )
                 });
                 last = Some(row.epoch);
             }

@@ -12,12 +12,12 @@ use dcp_core::treaty::Treaty;
 use dcp_fencing::witness::StateStoreWitness;
 use dcp_replay::StateModelStore;
 
+use super::fold::fold;
 use super::gathered::Gathered;
 use super::history::{Chains, Link, Story};
 use super::logs::Logs;
 use super::table::StoreTable;
 use super::told::Told;
-use super::fold::fold;
 use crate::drill::export::exported;
 use crate::drill::stores;
 use crate::foundation::Foundation;
@@ -105,3 +105,6 @@ fn story(dir: &Path, treaty: &Treaty) -> Result<(Story, Vec<String>), Error> {
     }
     Ok((Story::merged(stories), contradictions))
 }
+
+#[cfg(test)]
+mod tests;

@@ -110,7 +110,8 @@ impl Story {
 
     /// Reads a journal's entries.
     pub(super) fn of(region: Home, records: &[Record]) -> Self {
-        let mut reading = Reading { region, plans: BTreeMap::new(), last: 0, open: BTreeMap::new(), story: Self::default() };
+        let mut reading =
+            Reading { region, plans: BTreeMap::new(), last: 0, open: BTreeMap::new(), story: Self::default() };
         for record in records {
             reading.take(record);
         }

@@ -34,9 +34,13 @@ pub(super) struct Weighed<'a> {
 pub(super) fn judge(verdict: &Verdict, record: &RunRecord, weighed: &Weighed<'_>) -> (Judgement, Vec<String>) {
     let mut failed: Vec<String> = weighed.findings.iter().filter_map(|finding| finding.violation.clone()).collect();
     failed.extend(weighed.contradictions.iter().cloned());
-    failed.extend(verdict.rpo.iter().filter(|rpo| rpo.lost_records > 0).map(|rpo| {
-        format!("{}: {} acknowledged records are in no log of the survivor", rpo.log, rpo.lost_records)
-    }));
+    failed.extend(
+        verdict
+            .rpo
+            .iter()
+            .filter(|rpo| rpo.lost_records > 0)
+            .map(|rpo| format!("{}: {} acknowledged records are in no log of the survivor", rpo.log, rpo.lost_records)),
+    );
     if verdict.post_takeover_acks > 0 {
         failed.push(format!("{} acknowledgements under an older epoch after a newer one", verdict.post_takeover_acks));
     }
@@ -91,6 +95,3 @@ fn unproved(verdict: &Verdict, record: &RunRecord, weighed: &Weighed<'_>) -> Vec
 fn late(verdict: &Verdict, survivor: &RegionId) -> bool {
     verdict.deliveries.get(survivor).is_some_and(|models| models.values().any(|counts| counts.late > 0))
 }
-
-#[cfg(test)]
-mod tests;

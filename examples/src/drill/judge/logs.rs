@@ -36,7 +36,9 @@ impl Logs {
         let mut scopes = Vec::new();
         for one in terms {
             let (home, terms) = one?;
-            scopes.extend(terms.slices().iter().map(|(slice, partitions)| (home, slice.clone(), partitions.iter().copied())));
+            scopes.extend(
+                terms.slices().iter().map(|(slice, partitions)| (home, slice.clone(), partitions.iter().copied())),
+            );
         }
         Ok(Self::new(scopes))
     }

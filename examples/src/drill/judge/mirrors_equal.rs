@@ -60,7 +60,12 @@ fn repeated(checks: &mut Checks, home: Home, table: &StoreTable, derived: &Deriv
     for (line, places) in logs.into_iter().filter(|(line, _)| *line > 0) {
         let once_each = places.iter().collect::<BTreeSet<_>>().len() == places.len();
         checks.check(once_each && may_repeat.contains(&line), || {
-            format!("line {line} is {} times in {}; each in a log of its own: {once_each}; in doubt: {}", places.len(), home.region(), may_repeat.contains(&line))
+            format!(
+                "line {line} is {} times in {}; each in a log of its own: {once_each}; in doubt: {}",
+                places.len(),
+                home.region(),
+                may_repeat.contains(&line)
+            )
         });
     }
 }

@@ -52,14 +52,16 @@ fn held_by_all(checks: &mut Checks, from: &Gathered, log: &LogId, end: &LogEnd, 
 fn sealed(checks: &mut Checks, from: &Gathered, ends: &Cut, epoch: u64) {
     for (log, end) in ends.iter() {
         held_by_all(checks, from, log, end, "sealed");
-        let Some((number, table)) = from.logs.find(log).and_then(|number| {
-            Some((number, from.stores.get(&from.logs.entry(number).origin)?))
-        }) else {
+        let Some((number, table)) =
+            from.logs.find(log).and_then(|number| Some((number, from.stores.get(&from.logs.entry(number).origin)?)))
+        else {
             continue;
         };
-        let after = usize::try_from(end.prefix.count).ok().and_then(|count| table.logs[number].get(count));
-        checks.check(after.is_none_or(|row| row.epoch > epoch), || {
-            format!("{log}: appended to under epoch {:?} after it was sealed for epoch {epoch}", after.map(|row| row.epoch))
+        let count = usize::try_from(end.prefix.count).unwrap_or(usize::MAX);
+        let leaked = table.logs[number].iter().skip(count).find(|row| row.epoch <= epoch);
+        checks.check(leaked.is_none(), || {
+            let by = leaked.map_or(0, |row| row.epoch);
+            format!("{log}: appended to under epoch {by} after it was sealed for epoch {epoch}")
         });
     }
 }
@@ -69,7 +71,8 @@ fn returned(checks: &mut Checks, from: &Gathered, classified: &StepFact, mirrore
     let classes = classified.facts.get::<BTreeMap<LogId, String>>("classes");
     let unreplicated = classified.facts.get::<BTreeMap<LogId, u64>>("unreplicated");
     let (Some(ends), Ok(classes), Ok(unreplicated)) = (ends, classes, unreplicated) else {
-        return checks.check(false, || format!("run {}: its journal lacks what the return was judged by", classified.run));
+        return checks
+            .check(false, || format!("run {}: its journal lacks what the return was judged by", classified.run));
     };
     for (log, class) in &classes {
         checks.check(class == "intact", || format!("{log} returned {class}"));
@@ -80,7 +83,11 @@ fn returned(checks: &mut Checks, from: &Gathered, classified: &StepFact, mirrore
         if mirrored.contains_key(log) {
             let tail = end.prefix.count.checked_sub(before);
             checks.check(tail.is_some() && tail == unreplicated.get(log).copied(), || {
-                format!("{log}: {} records sealed, {before} mirrored, and {:?} called unreplicated", end.prefix.count, unreplicated.get(log))
+                format!(
+                    "{log}: {} records sealed, {before} mirrored, and {:?} called unreplicated",
+                    end.prefix.count,
+                    unreplicated.get(log)
+                )
             });
         }
     }

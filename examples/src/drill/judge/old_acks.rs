@@ -3,7 +3,8 @@
 use super::finding::{Checks, Finding};
 use super::gathered::{Derived, Gathered};
 
-const STATEMENT: &str = "No client counts an acknowledgement under an epoch after the first under a later epoch of the same slice.";
+const STATEMENT: &str =
+    "No client counts an acknowledgement under an epoch after the first under a later epoch of the same slice.";
 
 pub(super) fn judge(from: &Gathered, derived: &Derived) -> Finding {
     let mut checks = Checks::new();
@@ -12,7 +13,10 @@ pub(super) fn judge(from: &Gathered, derived: &Derived) -> Finding {
         let Some(barrier) = derived.spans.barrier(ack, &from.logs) else { continue };
         checks.check(ack.at_ns <= barrier, || {
             let slice = &from.logs.slices()[from.logs.entry(ack.log).slice];
-            format!("{slice}: line {} under epoch {} at {}, a later epoch from {barrier}", ack.line, ack.epoch, ack.at_ns)
+            format!(
+                "{slice}: line {} under epoch {} at {}, a later epoch from {barrier}",
+                ack.line, ack.epoch, ack.at_ns
+            )
         });
     }
     checks.finding("F2", STATEMENT)

@@ -19,7 +19,10 @@ pub(super) fn judge(stale: Option<&StaleReport>, derived: &Derived) -> Finding {
         let answered = writes.refused.saturating_add(writes.in_doubt);
         if writes.attempted > 0 || answered > 0 {
             checks.check(answered == writes.attempted, || {
-                format!("{}: {} attempted, {} refused, {} in doubt", writes.resource, writes.attempted, writes.refused, writes.in_doubt)
+                format!(
+                    "{}: {} attempted, {} refused, {} in doubt",
+                    writes.resource, writes.attempted, writes.refused, writes.in_doubt
+                )
             });
         }
     }

@@ -36,8 +36,6 @@ pub(super) struct Row {
 pub(super) struct StoreTable {
     /// By number of the log, in order of the positions.
     pub(super) logs: Vec<Vec<Row>>,
-    /// Streams seen, and so the numbers in use.
-    pub(super) streams: usize,
     /// What is wrong with the first record that is not sound.
     pub(super) unsound: Option<String>,
     /// Logs that the treaty does not name, with something in them.
@@ -69,7 +67,6 @@ impl StoreTable {
                 }
             }
         }
-        table.streams = reading.streams.len();
         Ok(table)
     }
 

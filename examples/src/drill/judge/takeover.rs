@@ -8,6 +8,7 @@ use dcp_core::ids::{RunId, SliceRef};
 use dcp_core::log::LogId;
 use dcp_core::ownership::Evidence;
 use dcp_core::ports::Exposure;
+use dcp_core::position::Cut;
 
 use super::gathered::{Derived, Gathered};
 use super::history::changes;
@@ -29,7 +30,7 @@ impl ClockOffset {
     }
 
     #[cfg(test)]
-    pub(super) fn of(nanos: u64) -> Self {
+    pub(super) const fn of(nanos: u64) -> Self {
         Self(nanos)
     }
 
@@ -114,9 +115,12 @@ impl Takeover {
             let one = declared.get(&entry.id);
             let seconds = one.and_then(|one| one.declared_seconds);
             if seconds.is_none() {
-                unknown.push(format!("{}: no bound was declared; the largest of the other logs stands in for it", entry.id));
+                unknown.push(format!(
+                    "{}: no bound was declared; the largest of the other logs stands in for it",
+                    entry.id
+                ));
             }
-            let missing = unreplicated.get(&entry.id).copied();
+            let missing = unreplicated.get(&entry.id).map(|tail| self.acknowledged_in_tail(from, number, *tail));
             if missing.is_none() {
                 unknown.push(format!("{}: what was unreplicated is not known: it was not classified", entry.id));
             }
@@ -129,6 +133,19 @@ impl Takeover {
             });
         }
         (rpo, unknown)
+    }
+
+    // Of the tail that had not been mirrored, what the lost region had acknowledged: the rest was in
+    // doubt, and nobody was promised it.
+    fn acknowledged_in_tail(&self, from: &Gathered, log: usize, tail: u64) -> u64 {
+        let ends = from.story.steps.iter().find(|fact| fact.step == "seal-returned" && fact.is_done());
+        let ends: Option<Cut> = ends.and_then(|fact| fact.facts.get("ends").ok());
+        let sealed =
+            ends.and_then(|ends| ends.get(&from.logs.entry(log).id).map(|end| end.prefix.count)).unwrap_or(tail);
+        let in_tail = |ack: &&super::told::AckRow| {
+            ack.log == log && ack.by == self.lost && ack.rank <= sealed && ack.rank > sealed.saturating_sub(tail)
+        };
+        from.told.acks.iter().filter(in_tail).count() as u64
     }
 
     // Acknowledged records that no log of the survivor holds, by the log that was named.
@@ -155,12 +172,18 @@ pub(super) fn write_pauses(from: &Gathered, derived: &Derived) -> (Vec<WritePaus
         }
         let span = |epoch| from.logs.slice(slice).and_then(|number| derived.spans.get(number, epoch));
         match (span(before.epoch), span(after.epoch)) {
-            (Some(old), Some(new)) => pauses.push((new.first_ns, WritePause {
-                scope: slice.scope.clone(),
-                slice: slice.slice.clone(),
-                ms: Duration::from_nanos(new.first_ns.saturating_sub(old.last_ns)).as_secs_f64() * 1_000.0,
-            })),
-            _ => unmeasured.push(format!("{slice}: its move to epoch {} was not measured: it was not written on both sides", after.epoch)),
+            (Some(old), Some(new)) => pauses.push((
+                new.first_ns,
+                WritePause {
+                    scope: slice.scope.clone(),
+                    slice: slice.slice.clone(),
+                    ms: Duration::from_nanos(new.first_ns.saturating_sub(old.last_ns)).as_secs_f64() * 1_000.0,
+                },
+            )),
+            _ => unmeasured.push(format!(
+                "{slice}: its move to epoch {} was not measured: it was not written on both sides",
+                after.epoch
+            )),
         }
     }
     pauses.sort_by_key(|(first, _)| *first);

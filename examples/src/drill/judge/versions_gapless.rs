@@ -6,16 +6,16 @@ use super::finding::{Checks, Finding};
 use super::gathered::Gathered;
 use crate::region::RegionStatus;
 
-const STATEMENT: &str = "Versions count from 1 without gaps per log and stream, and no projection stopped or applied past a gap.";
+const STATEMENT: &str =
+    "Versions count from 1 without gaps per log and stream, and no projection stopped or applied past a gap.";
 
 pub(super) fn judge(from: &Gathered, status: &BTreeMap<String, RegionStatus>) -> Finding {
     let mut checks = Checks::new();
     for (home, table) in &from.stores {
-        let mut last = vec![0_u64; table.streams];
         for (number, rows) in table.logs.iter().enumerate() {
-            last.fill(0);
+            let mut streams: BTreeMap<u32, u64> = BTreeMap::new();
             for row in rows {
-                let Some(last) = last.get_mut(row.stream as usize) else { continue };
+                let last = streams.entry(row.stream).or_insert(0);
                 checks.check(row.version == *last + 1, || {
                     let log = &from.logs.entry(number).id;
                     format!("{log} in {}: version {} after {last} at {}", home.region(), row.version, row.rank)

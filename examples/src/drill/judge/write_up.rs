@@ -60,7 +60,9 @@ pub(super) fn steps(story: &Story) -> Vec<StepReport> {
 
 /// Slices that another region than their home owns at the end.
 pub(super) fn away(from: &Gathered) -> Vec<String> {
-    let home = |slice: &dcp_core::ids::SliceRef| crate::orders::Home::ALL.into_iter().find(|home| home.scope() == slice.scope.as_str());
+    let home = |slice: &dcp_core::ids::SliceRef| {
+        crate::orders::Home::ALL.into_iter().find(|home| home.scope() == slice.scope.as_str())
+    };
     let away = from.chains.iter().filter(|(slice, chain)| chain.last().map(|link| link.owner) != home(slice));
     away.map(|(slice, _)| slice.to_string()).collect()
 }
