@@ -12,7 +12,7 @@ use crate::digest::Digest;
 /// An instant on one machine's monotonic clock that counts suspend, in nanoseconds.
 ///
 /// Comparable only with moments of the same clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Moment(u64);
 

@@ -135,7 +135,7 @@ pub(crate) fn decide(stored: &StoredState, observed: &BTreeMap<LogId, LogView>) 
             Some(cut) => match cut.get(log) {
                 Some(end) => match judge_named_end(log, view, end) {
                     Ok(bound) => bound,
-                    Err(divergence) => return Decision::Fail(divergence),
+                    Err(divergence) => return Decision::Fail(*divergence),
                 },
                 None => view.applied.count,
             },
@@ -148,10 +148,10 @@ pub(crate) fn decide(stored: &StoredState, observed: &BTreeMap<LogId, LogView>) 
 }
 
 /// The count up to which a named end lets a log be copied.
-fn judge_named_end(log: &LogId, view: &LogView, end: &LogEnd) -> Result<u64, Divergence> {
+fn judge_named_end(log: &LogId, view: &LogView, end: &LogEnd) -> Result<u64, Box<Divergence>> {
     let diverged = |breach, detail| {
         let (log, source, mirror) = (log.clone(), end.prefix, view.applied);
-        Err(Divergence { log, breach, source, mirror, detail })
+        Err(Box::new(Divergence { log, breach, source, mirror, detail }))
     };
     let written = end.prefix.count > 0 && view.source.prefix.count > 0;
     if written && end.incarnation != view.source.incarnation {

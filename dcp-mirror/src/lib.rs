@@ -79,7 +79,7 @@
 //! - [`StoreLink`]: the link; [`LinkSettings`], [`LinkPorts`].
 //! - [`Heartbeat`], [`HeartbeatWriter`]: what a region says of its own logs.
 //! - [`LagBudget`], [`Declared`]: what lag means for health and for a takeover.
-//! - [`telemetry`]: names.
+//! - The module [`telemetry`] holds names.
 //! - Pure inside: `state_machine` (operations on the durable state), `decide` (what to copy), `lag`,
 //!   `throttle`, `backoff`.
 

@@ -12,3 +12,8 @@ pub mod region;
 pub mod simulation;
 pub mod verdict;
 pub mod witness;
+
+/// The first program of the README compiles and runs with every `cargo test`.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

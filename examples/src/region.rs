@@ -69,6 +69,7 @@ pub async fn run(settings: RegionSettings) -> Result<(), Error> {
         treaty,
         clock: Arc::clone(&clock),
         entropy: entropy("plane"),
+        jitter: entropy("jitter"),
         failpoints: Arc::clone(&failpoints) as _,
         store: Arc::clone(&store) as _,
         state: Arc::clone(&state) as _,

@@ -143,6 +143,7 @@ impl ControlPlaneBuilder {
             parts,
             state,
             election,
+            drawn: entropy.draw(),
             entropy,
             failpoints: self.failpoints.unwrap_or_else(|| Arc::new(NoFailpoints)),
             peer_watch,

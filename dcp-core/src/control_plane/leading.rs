@@ -32,6 +32,8 @@ pub(super) struct Leading {
     pub(super) state: Arc<dyn StateStore>,
     pub(super) election: Arc<dyn LeaderElection>,
     pub(super) entropy: Arc<dyn Entropy>,
+    // For the names of runs.
+    pub(super) drawn: [u8; 32],
     pub(super) failpoints: Arc<dyn Failpoints>,
     pub(super) peer_watch: Arc<PeerWatch>,
     pub(super) releases: Arc<Releases>,
@@ -86,10 +88,11 @@ impl Leading {
             }
             Ok(())
         });
+        let drawn = self.drawn;
         let mut work = Work {
             parts: &self.parts,
             watch: &self.peer_watch,
-            entropy: &*self.entropy,
+            drawn: &drawn,
             publish: &self.publish,
             driver: &driver,
         };

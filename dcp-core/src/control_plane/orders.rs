@@ -1,10 +1,8 @@
 //! From an order to a plan and a run's name.
 
 use super::handle::Order;
-use crate::clock::Entropy;
 use crate::digest::Digest;
 use crate::error::Error;
-use crate::fence::Term;
 use crate::ids::RunId;
 use crate::recovery::{blackout, rejoin, switchover};
 use crate::runbook::Plan;
@@ -21,11 +19,11 @@ pub(super) fn plan_of(treaty: &Treaty, order: &Order) -> Result<Plan, Error> {
     }
 }
 
-/// A name that no other run of this region has: drawn, and bound to the term, since a restarted
-/// process draws the same bytes again from the same seed.
-pub(super) fn run_id(plan: &Plan, entropy: &dyn Entropy, term: &Term) -> Result<RunId, Error> {
-    let drawn = Digest::of_parts(&[&entropy.draw(), &term.revision.to_be_bytes()]).to_string();
-    RunId::new(format!("{}-{}", plan.kind(), &drawn[..12]))
+/// A name that no other run of this region has: from bytes drawn for this plane, and how many runs
+/// its journal holds. A restarted process that draws the same bytes again goes on counting.
+pub(super) fn run_id(plan: &Plan, drawn: &[u8; 32], runs_before: usize) -> Result<RunId, Error> {
+    let name = Digest::of_parts(&[drawn, &(runs_before as u64).to_be_bytes()]).to_string();
+    RunId::new(format!("{}-{}", plan.kind(), &name[..12]))
 }
 
 /// The order that a plan of this plane came from.

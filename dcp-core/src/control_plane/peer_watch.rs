@@ -25,6 +25,9 @@ pub struct PeerWatch {
 struct Seen {
     challenge: Challenge,
     sequence: Option<u64>,
+    // When the newest reading that was answered was sent: what happened at the witness since then
+    // is not known, so that a watcher that was cut off concludes nothing from its own silence.
+    asked: Moment,
 }
 
 impl PeerWatch {
@@ -53,12 +56,14 @@ impl PeerWatch {
     /// seen ages on.
     pub async fn look(&self) {
         for peer in self.peers() {
+            let asked = self.clock.now();
             match self.witness.lease(&peer).await {
                 Ok(Some(reading)) => {
                     let received = self.clock.now();
                     if let Some(seen) = self.seen().get_mut(&peer) {
                         seen.challenge.observe(reading.revision, reading.sequence, received);
                         seen.sequence = Some(reading.sequence);
+                        seen.asked = asked;
                     }
                 }
                 Ok(None) => {}
@@ -87,7 +92,8 @@ impl PeerWatch {
 
 impl PeerLeases for PeerWatch {
     fn state(&self, region: &RegionId, now: Moment) -> ChallengeState {
-        self.seen().get(region).map_or(ChallengeState::Unseen, |seen| seen.challenge.state(&self.terms, now))
+        let at = |seen: &Seen| seen.challenge.state(&self.terms, now.min(seen.asked));
+        self.seen().get(region).map_or(ChallengeState::Unseen, at)
     }
 
     fn sequence(&self, region: &RegionId) -> Option<u64> {

@@ -12,7 +12,6 @@ use super::handle::{Order, Ordered, PlaneStatus, RunStatus};
 use super::leading::lost;
 use super::orders::{order_of, plan_of, run_id};
 use super::peer_watch::PeerWatch;
-use crate::clock::Entropy;
 use crate::error::{Error, ErrorKind};
 use crate::ids::RunId;
 use crate::recovery::{PeerLeases, RecoveryCatalog, RecoveryParts};
@@ -24,7 +23,7 @@ const BACK_OFF: Duration = Duration::from_millis(250);
 pub(super) struct Work<'a> {
     pub(super) parts: &'a Arc<RecoveryParts>,
     pub(super) watch: &'a PeerWatch,
-    pub(super) entropy: &'a dyn Entropy,
+    pub(super) drawn: &'a [u8; 32],
     pub(super) publish: &'a watch::Sender<PlaneStatus>,
     pub(super) driver: &'a Driver,
 }
@@ -43,7 +42,7 @@ impl Work<'_> {
         queue: &mut mpsc::Receiver<Ordered>,
         stop: &CancellationToken,
     ) -> Result<(), Error> {
-        let catalog = RecoveryCatalog::new(Arc::clone(self.parts));
+        let catalog = self.catalog();
         let mut current = self.left_open().await?;
         while !stop.is_cancelled() {
             let halt = stop.child_token();
@@ -56,6 +55,10 @@ impl Work<'_> {
             }
         }
         Ok(())
+    }
+
+    fn catalog(&self) -> RecoveryCatalog {
+        RecoveryCatalog::new(Arc::clone(self.parts))
     }
 
     // The drive is dropped when something else wakes the wait: what it leaves is resumed like a
@@ -142,7 +145,12 @@ impl Work<'_> {
         let status = match ended {
             Ok(RunEnd::Done | RunEnd::Cancelled) => RunStatus::Done,
             Ok(RunEnd::Superseded) => RunStatus::Superseded,
-            Ok(RunEnd::Failed { step, error }) => RunStatus::Failed { reason: format!("{step}: {error}") },
+            Ok(RunEnd::Failed { step, error }) => {
+                if error.kind() == ErrorKind::Refused {
+                    self.step_back(&run, &error, stop).await;
+                }
+                RunStatus::Failed { reason: format!("{step}: {error}") }
+            }
             Ok(RunEnd::Stopped) => return Ok(None),
             Err(error) if error.kind() == ErrorKind::Retry => {
                 tracing::warn!(%run, %error, "the drive is tried again");
@@ -162,6 +170,15 @@ impl Work<'_> {
             }
         });
         Ok(None)
+    }
+
+    /// A run that a rule has refused is cancelled, so that what it had prepared is undone; one that
+    /// has done something irreversible stays open for an operator.
+    async fn step_back(&self, run: &RunId, error: &Error, stop: &CancellationToken) {
+        let reason = format!("refused: {}", error.message());
+        if let Err(error) = self.driver.cancel(run, &reason, &self.catalog(), stop).await {
+            tracing::warn!(%run, %error, "the refused run stays open");
+        }
     }
 
     async fn ordered(&self, (order, answer): Ordered, current: Option<RunId>) -> Result<Option<RunId>, Error> {
@@ -204,7 +221,7 @@ impl Work<'_> {
         }
         let run = match same {
             Some(run) => run,
-            None => run_id(&plan, self.entropy, self.driver.term())?,
+            None => run_id(&plan, self.drawn, journal.run_count().await?)?,
         };
         self.driver.supersede_open_runs(Some(&run)).await.map_err(lost)?;
         self.driver.open_run(&run, &plan).await.map_err(lost)?;

@@ -90,6 +90,10 @@ impl ActionCatalog for RecoveryCatalog {
     fn compensation(&self, step: &Step) -> Result<Option<Arc<dyn StepAction>>, Error> {
         match &step.compensation {
             None => Ok(None),
+            Some(action) if action == "reopen-link" => {
+                let OfRegion { region } = arguments(step)?;
+                Ok(Some(Arc::new(SteerLink::new(Arc::clone(&self.parts), region, Wanted::Active))))
+            }
             Some(action) => Err(Error::invalid("unknown-action", format!("step {}: no action {action:?}", step.id))),
         }
     }

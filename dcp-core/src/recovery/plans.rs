@@ -32,7 +32,8 @@ pub fn blackout(treaty: &Treaty, lost: &RegionId) -> Result<Plan, Error> {
         "blackout",
         lost.as_str(),
         vec![
-            step("pause-link", 1, "pause-link", region.clone(), minute)?,
+            // A takeover that is refused must not leave the link paused.
+            step("pause-link", 1, "pause-link", region.clone(), minute)?.with_compensation("reopen-link"),
             step("declare-exposure", 1, "declare-exposure", region.clone(), minute)?,
             step("take-ownership", 2, "take-run-out", region, lease.max(Duration::from_secs(10)))?.irreversible(),
             step("seal-guards", 2, "seal-own", json!({}), minute)?.irreversible(),

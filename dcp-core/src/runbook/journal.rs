@@ -212,6 +212,14 @@ impl Journal {
         .await?
     }
 
+    /// How many runs were ever opened.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub async fn run_count(&self) -> Result<usize, Error> {
+        self.read(|book| book.runs().iter().count()).await
+    }
+
     /// Runs that are not closed, by id.
     ///
     /// # Errors

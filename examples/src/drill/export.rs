@@ -76,11 +76,15 @@ async fn journal_of(foundation: &Foundation, region: &RegionId) -> Result<Vec<Ex
 
 /// The first difference is the error. Texts are compared, not what they mean.
 fn same(exported: &[String], held: &[ExportLine]) -> Result<(), Error> {
-    let differs = |sequence: usize, what: &str| Err(Error::corrupt("journal-differs", format!("journal entry {sequence}: {what}")));
+    let differs = |sequence: usize, what: &str| {
+        Err(Error::corrupt("journal-differs", format!("journal entry {sequence}: {what}")))
+    };
     for (number, line) in held.iter().enumerate() {
         match exported.get(number) {
             None => return differs(number + 1, "held by the store and not exported"),
-            Some(text) if *text != line.to_json() => return differs(number + 1, "exported otherwise than the store holds it"),
+            Some(text) if *text != line.to_json() => {
+                return differs(number + 1, "exported otherwise than the store holds it");
+            }
             Some(_) => {}
         }
     }

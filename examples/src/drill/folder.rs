@@ -28,7 +28,8 @@ impl Folder {
     /// # Errors
     /// `Refused` (`in-use`) if another drill works in it; `Stopped` if it cannot be written.
     pub fn lock(path: &Path) -> Result<Self, Error> {
-        let failed = |cause: std::io::Error| Error::stopped("unwritable-folder", format!("{}: {cause}", path.display()));
+        let failed =
+            |cause: std::io::Error| Error::stopped("unwritable-folder", format!("{}: {cause}", path.display()));
         std::fs::create_dir_all(path).map_err(failed)?;
         let lock = File::create(path.join("lock")).map_err(failed)?;
         match lock.try_lock() {
@@ -39,6 +40,17 @@ impl Folder {
             )),
             Err(TryLockError::Error(cause)) => Err(failed(cause)),
         }
+    }
+
+    /// Locks the folder of a run that is there. Nothing is created.
+    ///
+    /// # Errors
+    /// `Invalid` if it holds no run; otherwise as [`Folder::lock`].
+    pub fn lock_run(path: &Path) -> Result<Self, Error> {
+        if path.join("drill.json").exists() {
+            return Self::lock(path);
+        }
+        Err(Error::invalid("no-run", format!("{}: holds no run to go on with", path.display())))
     }
 
     /// The folder.
@@ -86,11 +98,11 @@ impl Folder {
             return Err(Error::refused("holds-a-run", message));
         }
         let ttl = options.ttl()?;
-        let digest = Digest::of_fields([&options.seed.to_be_bytes()[..], orders.digest().as_bytes(), b"drill"]);
-        self.foundation().create(ttl, &SeededEntropy::new(options.seed, "foundation") as &dyn Entropy)?;
+        let digest = Digest::of_fields([&options.seed().to_be_bytes()[..], orders.digest().as_bytes(), b"drill"]);
+        self.foundation().create(ttl, &SeededEntropy::new(options.seed(), "foundation") as &dyn Entropy)?;
         let record = RunRecord {
             run: RunId::new(format!("drill-{}", &digest.to_string()[..16]))?,
-            seed: options.seed,
+            seed: options.seed(),
             ttl_ms: u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX),
             data: orders.digest(),
             data_path: options.data.clone(),
@@ -114,11 +126,15 @@ impl Folder {
     /// `Refused` with the difference, if options that name it were given otherwise.
     pub fn go_on(&self, options: &DrillOptions, orders: &Orders) -> Result<RunRecord, Error> {
         let mut record = self.record()?;
-        let other = |what: &str| Err(Error::refused("other-run", format!("{}: its run is of {what}", self.path.display())));
+        let other =
+            |what: &str| Err(Error::refused("other-run", format!("{}: its run is of {what}", self.path.display())));
         if record.data != orders.digest() || record.turns.lines != orders.len() {
             return other("other data or another number of lines");
         }
-        if options.seed != 1 && options.seed != record.seed {
+        if options.lines.is_some_and(|lines| lines != record.turns.lines) {
+            return other(&format!("{} lines", record.turns.lines));
+        }
+        if options.seed.is_some_and(|seed| seed != record.seed) {
             return other(&format!("seed {}", record.seed));
         }
         record.resumes += 1;

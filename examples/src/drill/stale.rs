@@ -15,6 +15,7 @@ use dcp_core::ownership::WriteGrant;
 use dcp_core::ports::{AppendRequest, Appends, Sealable};
 use dcp_core::remote::{Deadlines, RemoteAppends, RemoteEndpoint, RemoteGuard};
 use dcp_core::{Error, Failure};
+use futures::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::foundation::Foundation;
@@ -24,6 +25,9 @@ use crate::verdict::StaleWrites;
 
 /// Attempts on each resource.
 pub const ATTEMPTS: u64 = 120;
+
+// An isolated region answers each order only after it has asked the witness in vain.
+const AT_ONCE: usize = 24;
 
 /// What was tried, by resource, and the reasons that were given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,7 +109,8 @@ pub async fn run(arguments: &StaleArguments) -> Result<StaleReport, Error> {
     let foundation = Foundation::at(&arguments.dir);
     let treaty = foundation.treaty()?;
     let home = Home::West;
-    let grants: Vec<WriteGrant> = foundation.genesis()?.into_iter().filter(|grant| grant.owner == home.region_id()).collect();
+    let grants: Vec<WriteGrant> =
+        foundation.genesis()?.into_iter().filter(|grant| grant.owner == home.region_id()).collect();
     let signer = foundation.signer(&home.region_id())?;
     let mut tokens = Vec::new();
     for grant in &grants {
@@ -124,7 +129,8 @@ pub async fn run(arguments: &StaleArguments) -> Result<StaleReport, Error> {
         tokens.push(FencingToken::new(grant.clone(), treaty.keyring().open_by_issuer(&envelope)?)?);
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let endpoint = RemoteEndpoint::new(arguments.address, &foundation.bearer()?, Deadlines::new(Duration::from_secs(5)), clock)?;
+    let endpoint =
+        RemoteEndpoint::new(arguments.address, &foundation.bearer()?, Deadlines::new(Duration::from_secs(5)), clock)?;
     let mut attempts = Attempts { home, treaty, grants, tokens, endpoint, report: StaleReport::default() };
     let orders = super::data::load(arguments.data.as_deref(), Some(arguments.lines))?;
     attempts.appends(&orders, arguments.after).await?;
@@ -138,7 +144,8 @@ impl Attempts {
         let keyring = Arc::new(self.treaty.keyring().clone());
         let appends = RemoteAppends::new(self.endpoint.clone(), self.home.region_id(), keyring);
         let scope = self.home.scope_id();
-        let own: Vec<_> = orders.iter().filter(|line| line.number() > after && line.home().ok() == Some(self.home)).collect();
+        let own: Vec<_> =
+            orders.iter().filter(|line| line.number() > after && line.home().ok() == Some(self.home)).collect();
         if own.is_empty() {
             return Err(Error::invalid("no-lines", format!("no line after {after} is still to be produced")));
         }
@@ -157,24 +164,32 @@ impl Attempts {
     }
 
     async fn seals(&mut self) -> Result<(), Error> {
-        let count = usize::try_from(ATTEMPTS).unwrap_or(usize::MAX);
-        for token in self.tokens.clone().iter().cycle().take(count) {
+        let mut guards = Vec::new();
+        for token in self.attempted() {
             let slice = token.grant().slice.clone();
-            let guard = RemoteGuard::new(self.endpoint.clone(), guard_resource(&self.home.region_id(), &slice)?, slice);
-            let outcome = guard.seal(token).await;
-            self.report.note("guard", &outcome);
+            let resource = guard_resource(&self.home.region_id(), &slice)?;
+            guards.push((RemoteGuard::new(self.endpoint.clone(), resource, slice), token));
         }
+        let attempts = guards.iter().map(|(guard, token)| guard.seal(token));
+        let outcomes: Vec<_> = stream::iter(attempts).buffered(AT_ONCE).collect().await;
+        outcomes.iter().for_each(|outcome| self.report.note("guard", outcome));
         Ok(())
     }
 
     async fn switchovers(&mut self) -> Result<(), Error> {
-        let count = usize::try_from(ATTEMPTS).unwrap_or(usize::MAX);
-        for token in self.tokens.clone().iter().cycle().take(count) {
+        let mut orders = Vec::new();
+        for token in self.attempted() {
             let order = Order::Switchover { slice: token.grant().slice.clone(), from: self.home.region_id() };
-            let body = to_body(&OrderRequest { order, token: Some(token.to_presented()) })?;
-            let outcome = self.endpoint.call(Ask::Order.name(), body, Duration::from_secs(10)).await;
-            self.report.note("switchover", &outcome);
+            orders.push(to_body(&OrderRequest { order, token: Some(token.to_presented()) })?);
         }
+        let order = |body| self.endpoint.call(Ask::Order.name(), body, Duration::from_secs(10));
+        let outcomes: Vec<_> = stream::iter(orders.into_iter().map(order)).buffered(AT_ONCE).collect().await;
+        outcomes.iter().for_each(|outcome| self.report.note("switchover", outcome));
         Ok(())
+    }
+
+    fn attempted(&self) -> Vec<FencingToken> {
+        let count = usize::try_from(ATTEMPTS).unwrap_or(usize::MAX);
+        self.tokens.iter().cycle().take(count).cloned().collect()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dcp_core::Error;
 use dcp_core::appends::GuardedAppends;
@@ -23,6 +24,9 @@ use super::heartbeat::Beats;
 use super::probes::{ProjectionsRun, SlicesOpen, StoreAnswers};
 use crate::orders::projections;
 
+// Read models of this region may lag by this much when nothing else is new.
+const READ_MODEL_POLL: Duration = Duration::from_millis(50);
+
 /// What a region is made of; every part may be in memory, embedded or remote.
 #[derive(Debug)]
 #[allow(clippy::exhaustive_structs)]
@@ -35,8 +39,11 @@ pub struct Ingredients {
     pub signer: Arc<Signer>,
     /// Time.
     pub clock: Arc<dyn Clock>,
-    /// Randomness.
+    /// Randomness of run names and nonces; drawn from by the plane alone, so that a seed names the
+    /// same runs.
     pub entropy: Arc<dyn Entropy>,
+    /// Randomness of pauses.
+    pub jitter: Arc<dyn Entropy>,
     /// Failpoints.
     pub failpoints: Arc<dyn Failpoints>,
     /// The event store.
@@ -235,7 +242,7 @@ fn links(from: &Ingredients) -> Result<BTreeMap<RegionId, Arc<StoreLink>>, Error
             local: Arc::clone(&from.store),
             state: Arc::clone(&from.state),
             clock: Arc::clone(&from.clock),
-            entropy: Arc::clone(&from.entropy),
+            entropy: Arc::clone(&from.jitter),
         };
         links.insert(source.clone(), Arc::new(StoreLink::new(settings, ports)?));
     }
@@ -245,7 +252,7 @@ fn links(from: &Ingredients) -> Result<BTreeMap<RegionId, Arc<StoreLink>>, Error
 fn projector(from: &Ingredients, models: &Arc<StateModelStore>) -> Result<Projector, Error> {
     let logs = from.treaty.regions().iter().flat_map(|region| from.treaty.logs_by_origin(region)).collect();
     Projector::new(
-        ProjectorSettings::new(logs)?,
+        ProjectorSettings::new(logs)?.with_poll(READ_MODEL_POLL),
         Arc::clone(&from.store) as _,
         Arc::clone(models) as _,
         projections(),
@@ -260,7 +267,7 @@ fn election(from: &Ingredients) -> Result<StateStoreElection, Error> {
         Arc::clone(&from.state),
         from.treaty.lease().clone(),
         Arc::clone(&from.clock),
-        Arc::clone(&from.entropy),
+        Arc::clone(&from.jitter),
     )
 }
 

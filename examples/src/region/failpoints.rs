@@ -83,12 +83,16 @@ impl HeldFailpoints {
         self.armed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next that passes the point with one of the details is held.
+    /// The next that passes the point with one of the details is held, and with it whatever passes
+    /// there with the same detail until the release: a request that is sent again is held again.
     pub fn arm(&self, arming: Arming) {
         self.armed().insert(arming.point, arming.details);
     }
 
     fn takes(&self, point: &str, detail: &str) -> bool {
+        if self.held.borrow().at.get(point).is_some_and(|held| held == detail) {
+            return true;
+        }
         let mut armed = self.armed();
         let wanted = armed.get(point).is_some_and(|details| details.contains(detail));
         if wanted {

@@ -43,6 +43,8 @@ pub struct RegionStatus {
     pub replay: ReplayStatus,
     /// The event store.
     pub store: StoreIdentity,
+    /// Records that the event store holds in users' logs, own and mirrored.
+    pub records: u64,
     /// What failpoints hold.
     pub held: Held,
     /// Open slices, each as `scope/slice`, with the epoch.
@@ -160,9 +162,17 @@ impl Desk {
             links,
             replay: self.parts.replay.status().await?,
             store: self.parts.store.identity().await?,
+            records: self.records().await?,
             held: self.failpoints.held(),
             open: open.collect(),
         })
+    }
+
+    async fn records(&self) -> Result<u64, Error> {
+        let regions = self.parts.treaty.regions();
+        let logs: Vec<_> = regions.iter().flat_map(|region| self.parts.treaty.logs_by_origin(region)).collect();
+        let ends = self.parts.store.ends(&logs).await?;
+        Ok(ends.iter().map(|(_, end)| end.prefix.count).sum())
     }
 
     async fn order(&self, body: &Bytes) -> Result<Bytes, Error> {

@@ -346,7 +346,7 @@ impl World {
 
 /// The link of every world.
 #[must_use]
-#[allow(clippy::expect_used)] // A constant that keeps the rule.
+#[allow(clippy::expect_used, clippy::missing_panics_doc)] // A constant that keeps the rule.
 pub fn link_id() -> LinkId {
     LinkId::new("west-east").expect("a legal name")
 }

@@ -1,7 +1,7 @@
-use dcp_core::memory::MemoryEventStore;
-use dcp_core::ownership::Epoch;
 use dcp_core::event::{Record, Version};
 use dcp_core::ids::LinkId;
+use dcp_core::memory::MemoryEventStore;
+use dcp_core::ownership::Epoch;
 use dcp_core::ports::{CopyBatch, EventStore, WriterRole};
 use dcp_core::position::{LogIncarnation, PrefixDigest};
 
@@ -48,7 +48,8 @@ async fn a_store_that_is_open_elsewhere_is_in_use() {
     let path = Foundation::at(folder.path()).region_folder(&region);
     std::fs::create_dir_all(&path).unwrap();
     let entropy = std::sync::Arc::new(dcp_core::clock::SeededEntropy::new(1, "test"));
-    let settings = dcp_core::store::embedded::EmbeddedEventSettings::new(path.join("events.redb"), region.clone(), entropy);
+    let settings =
+        dcp_core::store::embedded::EmbeddedEventSettings::new(path.join("events.redb"), region.clone(), entropy);
     let open = dcp_core::store::embedded::EmbeddedEventStore::open(&settings).unwrap();
     let error = dump(folder.path(), &region, &mut Vec::new()).await.unwrap_err();
     assert_eq!(error.code(), "in-use");

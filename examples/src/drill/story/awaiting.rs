@@ -50,14 +50,18 @@ impl Stage {
             }
             self.clock.sleep(POLL).await;
         }
-        Err(Error::stopped("story-stuck", format!("producer of {}: {what} has not shown in {PATIENCE:?}", home.region())))
+        Err(Error::stopped(
+            "story-stuck",
+            format!("producer of {}: {what} has not shown in {PATIENCE:?}", home.region()),
+        ))
     }
 
     /// Lets both producers go on to a record and waits until both are there.
     pub(super) async fn produce_to(&self, record: u64) -> Result<(), Error> {
         self.group.hold(record).await?;
         for home in Home::ALL {
-            self.until_progress(home, &format!("record {record}"), |progress| self.is_at(home, progress, record)).await?;
+            self.until_progress(home, &format!("record {record}"), |progress| self.is_at(home, progress, record))
+                .await?;
         }
         Ok(())
     }

@@ -109,7 +109,8 @@ impl Stage {
 }
 
 fn blackout_runs(status: &RegionStatus) -> bool {
-    let running = |(order, run): &(Order, RunStatus)| matches!(order, Order::Blackout { .. }) && *run == RunStatus::Running;
+    let running =
+        |(order, run): &(Order, RunStatus)| matches!(order, Order::Blackout { .. }) && *run == RunStatus::Running;
     status.plane.runs.values().any(running)
 }
 

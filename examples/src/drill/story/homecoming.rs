@@ -1,5 +1,7 @@
 //! The slices go home one after the other; then everything settles.
 
+use std::collections::BTreeMap;
+
 use dcp_core::Error;
 use dcp_core::control_plane::Order;
 use dcp_core::ids::{SliceId, SliceRef};
@@ -23,7 +25,17 @@ impl Stage {
         let level = self.level_after(home);
         self.group.hold(level).await?;
         let (_, control) = self.group.region(LOST)?;
-        control.carry_out(Order::Switchover { slice: slice.clone(), from: SURVIVOR.region_id() }, &*self.clock).await?;
+        // A run that a crash left open is resumed by the plane itself, and may have ended by now.
+        let status = self.until_status(LOST, "a plane that leads and has looked at its journal", led).await?;
+        if !status.open.contains_key(&slice.to_string()) {
+            let order = Order::Switchover { slice: slice.clone(), from: SURVIVOR.region_id() };
+            if let Err(error) = control.carry_out(order, &*self.clock).await
+                && error.code() != "not-from-owner"
+            {
+                return Err(error);
+            }
+            self.until_status(LOST, "the slice at home", |status| status.open.contains_key(&slice.to_string())).await?;
+        }
         self.produce_to(level).await?;
         self.printer.say(&format!("{slice} is at home again"));
         Ok(Phase::Homecoming(home + 1))
@@ -40,22 +52,31 @@ impl Stage {
     /// Waits until every log is mirrored, applied and clean, and notes what each region says.
     pub(super) async fn settle(&mut self) -> Result<Phase, Error> {
         self.printer.say("all lines are acknowledged; mirrors and projections settle");
-        for home in Home::ALL {
-            let status = self.until_status(home, "mirrors and projections that are complete", |status| {
-                self.is_settled(status)
-            });
-            let status = status.await?;
-            self.record.last_status.insert(home.region().to_owned(), status);
+        loop {
+            for home in Home::ALL {
+                let what = "mirrors and projections that are complete";
+                let status = self.until_status(home, what, |status| self.is_settled(status)).await?;
+                self.record.last_status.insert(home.region().to_owned(), status);
+            }
+            // Settled at different moments, one may have met records that the other had not yet.
+            let mut held = self.record.last_status.values().map(|status| status.records);
+            let first = held.next();
+            if held.all(|records| Some(records) == first) {
+                return Ok(Phase::Ended);
+            }
         }
-        Ok(Phase::Ended)
     }
 
-    // Every line is held at least once and applied by every projection, and nothing is dirty.
+    // Every record that the store holds is applied by every projection, and nothing is dirty.
     fn is_settled(&self, status: &RegionStatus) -> bool {
-        let applied = |logs: &std::collections::BTreeMap<_, u64>| logs.values().sum::<u64>() >= self.record.turns.lines;
+        let applied = |logs: &BTreeMap<_, u64>| logs.values().sum::<u64>() == status.records;
         let complete = !status.replay.applied.is_empty() && status.replay.applied.values().all(applied);
         let clean = status.replay.dirty.values().all(|streams| *streams == 0);
         let level = status.links.values().all(|link| link.connected && link.lag_records() == 0);
-        complete && clean && level
+        status.records >= self.record.turns.lines && complete && clean && level
     }
+}
+
+fn led(status: &RegionStatus) -> bool {
+    status.plane.term.is_some()
 }
