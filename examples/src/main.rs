@@ -98,6 +98,10 @@ async fn run(arguments: Arguments) -> Result<u8, Error> {
 
 fn fail(error: &Error) -> ExitCode {
     eprintln!("error: {error}");
-    // 2: usage or bad input; 3: nothing was proved.
-    ExitCode::from(if matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Refused) { 2 } else { 3 })
+    // 1: evidence contradicts itself; 2: usage or bad input; 3: nothing was proved.
+    ExitCode::from(match error.kind() {
+        ErrorKind::Corrupt => 1,
+        ErrorKind::Invalid | ErrorKind::Refused => 2,
+        _ => 3,
+    })
 }

@@ -66,19 +66,25 @@ pub struct Child {
 }
 
 impl Child {
-    /// Starts this binary with arguments; its standard error goes to `log`.
+    /// Starts the drill's binary with arguments; its standard error goes to `log`.
     ///
     /// An end that was not [`planned`](Child::plan_end) is an error of the group.
     ///
     /// # Errors
     /// `Stopped` if it cannot be started.
-    pub fn start(name: &str, arguments: &[String], log: &Path, group: &mut TaskGroup) -> Result<Arc<Self>, Error> {
+    pub fn start(
+        program: &Path,
+        name: &str,
+        arguments: &[String],
+        log: &Path,
+        group: &mut TaskGroup,
+    ) -> Result<Arc<Self>, Error> {
         let failed = |cause: std::io::Error| Error::stopped("no-child", format!("{name}: {cause}"));
         if let Some(folder) = log.parent() {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
         let log = File::options().create(true).append(true).open(log).map_err(failed)?;
-        let mut child = Command::new(std::env::current_exe().map_err(failed)?)
+        let mut child = Command::new(program)
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -115,6 +121,8 @@ impl Child {
             if expected.load(Ordering::SeqCst) || stop.is_cancelled() {
                 return Ok(());
             }
+            // Nobody joins the group while the story is told: this is how it learns of the end.
+            stop.cancel();
             Err(Error::stopped("child-ended", format!("{of_child} ended unplanned: {status}")))
         });
         Ok(Arc::new(Self { name: name.to_owned(), pid, input: Mutex::new(input), planned, lines, ended }))
@@ -144,7 +152,8 @@ impl Child {
         let waited = tokio::time::timeout(within, lines.wait_for(|lines| address_of(lines).is_some())).await;
         match waited {
             Ok(Ok(lines)) => address_of(&lines).ok_or_else(|| Error::retry("not-ready", self.name.clone())),
-            _ => Err(Error::retry("not-ready", format!("{} does not serve after {within:?}; see its log", self.name))),
+            Ok(Err(_)) => Err(Error::stopped("child-ended", format!("{} ended before it served; see its log", self.name))),
+            Err(_) => Err(Error::retry("not-ready", format!("{} does not serve after {within:?}; see its log", self.name))),
         }
     }
 

@@ -42,6 +42,17 @@ impl Folder {
         }
     }
 
+    /// Locks the folder of a run that is there. Nothing is created.
+    ///
+    /// # Errors
+    /// `Invalid` if it holds no run; otherwise as [`Folder::lock`].
+    pub fn lock_run(path: &Path) -> Result<Self, Error> {
+        if path.join("drill.json").exists() {
+            return Self::lock(path);
+        }
+        Err(Error::invalid("no-run", format!("{}: holds no run to go on with", path.display())))
+    }
+
     /// The folder.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -87,11 +98,11 @@ impl Folder {
             return Err(Error::refused("holds-a-run", message));
         }
         let ttl = options.ttl()?;
-        let digest = Digest::of_fields([&options.seed.to_be_bytes()[..], orders.digest().as_bytes(), b"drill"]);
-        self.foundation().create(ttl, &SeededEntropy::new(options.seed, "foundation") as &dyn Entropy)?;
+        let digest = Digest::of_fields([&options.seed().to_be_bytes()[..], orders.digest().as_bytes(), b"drill"]);
+        self.foundation().create(ttl, &SeededEntropy::new(options.seed(), "foundation") as &dyn Entropy)?;
         let record = RunRecord {
             run: RunId::new(format!("drill-{}", &digest.to_string()[..16]))?,
-            seed: options.seed,
+            seed: options.seed(),
             ttl_ms: u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX),
             data: orders.digest(),
             data_path: options.data.clone(),
@@ -120,7 +131,10 @@ impl Folder {
         if record.data != orders.digest() || record.turns.lines != orders.len() {
             return other("other data or another number of lines");
         }
-        if options.seed != 1 && options.seed != record.seed {
+        if options.lines.is_some_and(|lines| lines != record.turns.lines) {
+            return other(&format!("{} lines", record.turns.lines));
+        }
+        if options.seed.is_some_and(|seed| seed != record.seed) {
             return other(&format!("seed {}", record.seed));
         }
         record.resumes += 1;

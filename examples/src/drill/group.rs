@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,7 +41,8 @@ fn wire_names() -> Vec<String> {
 /// Everything that runs.
 #[derive(Debug)]
 pub struct Group {
-    folder: std::path::PathBuf,
+    program: PathBuf,
+    folder: PathBuf,
     bearer: BearerKey,
     wires: BTreeMap<String, Wire>,
     witness: Arc<Child>,
@@ -52,10 +53,16 @@ pub struct Group {
 
 impl Group {
     /// Lays the wires and starts the witness; regions and producers are started one by one.
+    /// `program` is the drill's binary, which each of them runs.
     ///
     /// # Errors
     /// `Stopped` or `Retry` with the process that does not start; its log says why.
-    pub async fn start(folder: &Folder, crash_after: Option<CrashAfter>, tasks: &mut TaskGroup) -> Result<Self, Error> {
+    pub async fn start(
+        program: &Path,
+        folder: &Folder,
+        crash_after: Option<CrashAfter>,
+        tasks: &mut TaskGroup,
+    ) -> Result<Self, Error> {
         let mut wires = BTreeMap::new();
         for name in wire_names() {
             let wire = Wire::lay(&name, tasks).await?;
@@ -63,7 +70,7 @@ impl Group {
         }
         let path = folder.path();
         let arguments = ["witness".to_owned(), "--dir".to_owned(), text(path), "--parent".to_owned(), own_id()];
-        let witness = Child::start("witness", &arguments, &log_of(path, "witness"), tasks)?;
+        let witness = Child::start(program, "witness", &arguments, &log_of(path, "witness"), tasks)?;
         let address = witness.ready(READY).await?;
         for home in Home::ALL {
             if let Some(wire) = wires.get(&format!("{}>witness", home.region())) {
@@ -71,6 +78,7 @@ impl Group {
             }
         }
         Ok(Self {
+            program: program.to_owned(),
             folder: path.to_owned(),
             bearer: folder.foundation().bearer()?,
             wires,
@@ -103,7 +111,7 @@ impl Group {
         if let Some(crash) = &self.crash_after {
             push("crash-after", crash.to_string());
         }
-        let child = Child::start(region, &arguments, &log_of(&self.folder, region), tasks)?;
+        let child = Child::start(&self.program, region, &arguments, &log_of(&self.folder, region), tasks)?;
         let address = child.ready(READY).await?;
         let control = Control::new(address, &self.bearer)?;
         self.wire(&format!("{peer}>{region}"))?.lead_to(address);
@@ -137,7 +145,7 @@ impl Group {
         if record.dark == Some(Dark::Cut) {
             arguments.push("--prefer-home".to_owned());
         }
-        let child = Child::start(&name, &arguments, &log_of(&self.folder, &name), tasks)?;
+        let child = Child::start(&self.program, &name, &arguments, &log_of(&self.folder, &name), tasks)?;
         self.producers.insert(home, child);
         Ok(())
     }
@@ -197,7 +205,18 @@ impl Group {
         self.each_wire_of(home, Wire::cut)
     }
 
-    /// Mends what [`Group::isolate`] cut.
+    /// Cuts the regions off from each other, both ways; each still reaches the witness.
+    ///
+    /// # Errors
+    /// None in a group that was started.
+    pub fn part(&self) -> Result<(), Error> {
+        for home in Home::ALL {
+            self.wire(&format!("{}>{}", home.region(), home.other().region()))?.cut();
+        }
+        Ok(())
+    }
+
+    /// Mends what [`Group::isolate`] or [`Group::part`] cut.
     ///
     /// # Errors
     /// None in a group that was started.
@@ -253,6 +272,6 @@ fn own_id() -> String {
     std::process::id().to_string()
 }
 
-fn log_of(folder: &Path, name: &str) -> std::path::PathBuf {
+fn log_of(folder: &Path, name: &str) -> PathBuf {
     folder.join("logs").join(format!("{name}.log"))
 }

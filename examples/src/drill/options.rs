@@ -33,9 +33,9 @@ pub struct DrillOptions {
     /// How the first region goes dark.
     #[arg(long, value_enum, default_value_t = Dark::Pause)]
     pub dark: Dark,
-    /// Seed of keys, run names and fault placement.
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
+    /// Seed of keys, run names and fault placement; 1 if absent.
+    #[arg(long)]
+    pub seed: Option<u64>,
     /// Time to live of the ownership leases, in seconds. The library recommends 8.
     #[arg(long, default_value_t = 5.0)]
     pub ttl: f64,
@@ -57,6 +57,12 @@ pub struct DrillOptions {
 }
 
 impl DrillOptions {
+    /// The seed of a new run.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed.unwrap_or(1)
+    }
+
     /// The time to live.
     ///
     /// # Errors

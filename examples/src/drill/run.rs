@@ -6,30 +6,53 @@ use dcp_core::{Error, ErrorKind};
 use tokio_util::sync::CancellationToken;
 
 use super::folder::Folder;
+use super::judge::{self, Judged};
 use super::options::DrillOptions;
 use super::progress::Printer;
 use super::record::{Phase, RunRecord};
 use super::story::Stage;
-use super::{data, export, judge, summary};
+use super::{data, export, summary};
 use crate::foundation::write_json;
 use crate::orders::Orders;
 use crate::producer::MonotonicClock;
 
+/// A run that is begun, on disk, and that any crash from here on leaves resumable.
+#[derive(Debug)]
+pub struct Begun {
+    folder: Folder,
+    record: RunRecord,
+    orders: Orders,
+}
+
+/// Begins a run, or finds the one to go on with. Data is parsed as a whole before anything is
+/// written beside the lock.
+///
+/// # Errors
+/// `Invalid` or `Refused` for bad input; `Stopped` if the folder cannot be written.
+pub fn begin(options: &DrillOptions) -> Result<Begun, Error> {
+    let folder = if options.resume { Folder::lock_run(&options.out)? } else { Folder::lock(&options.out)? };
+    let (given, lines) = match (&options.data, options.resume) {
+        (None, true) => (folder.record()?.data_path, Some(folder.record()?.turns.lines)),
+        (given, true) => (given.clone(), Some(folder.record()?.turns.lines)),
+        (given, false) => (given.clone(), options.lines),
+    };
+    // A bundled file that is not the bundled one is bad input too.
+    let orders = data::load(given.as_deref(), lines).map_err(|error| match error.kind() {
+        ErrorKind::Corrupt => Error::invalid("bundled-data-differs", error.to_string()),
+        _ => error,
+    })?;
+    let record = if options.resume { folder.go_on(options, &orders)? } else { folder.begin(options, &orders)? };
+    Ok(Begun { folder, record, orders })
+}
+
 /// Tells the story, or goes on with it, until everything has ended and is on disk.
 ///
 /// # Errors
-/// `Invalid` or `Refused` for bad input, before anything is started; anything else leaves a run
-/// that can be resumed.
-pub async fn tell(options: &DrillOptions, folder: Folder) -> Result<(Folder, RunRecord, Orders), Error> {
-    let given = match (&options.data, options.resume) {
-        (None, true) => folder.record()?.data_path,
-        (given, _) => given.clone(),
-    };
-    let lines = if options.resume { Some(folder.record()?.turns.lines) } else { options.lines };
-    let orders = data::load(given.as_deref(), lines)?;
-    let record = if options.resume { folder.go_on(options, &orders)? } else { folder.begin(options, &orders)? };
+/// What a process or a plan answers, or that a process ended unplanned; the run can be resumed.
+pub async fn tell(options: &DrillOptions, begun: Begun) -> Result<Begun, Error> {
+    let Begun { folder, record, orders } = begun;
     if record.phase == Phase::Ended {
-        return Ok((folder, record, orders));
+        return Ok(Begun { folder, record, orders });
     }
     let printer = Printer::new(&orders);
     let began = MonotonicClock::new().now();
@@ -38,8 +61,8 @@ pub async fn tell(options: &DrillOptions, folder: Folder) -> Result<(Folder, Run
     let mut stage = Stage::set(folder, record, orders, printer, options.crash_after.clone(), tasks).await?;
     let told = tokio::select! {
         biased;
-        told = stage.tell() => told,
         () = stop.cancelled() => Err(Error::stopped("child-ended", "a process of the group has ended unplanned")),
+        told = stage.tell() => told,
     };
     stage.printer.finish();
     let (folder, mut record, orders, group, tasks) = stage.into_parts();
@@ -50,7 +73,7 @@ pub async fn tell(options: &DrillOptions, folder: Folder) -> Result<(Folder, Run
         Ok(()) => {
             group.finish().await;
             tasks.stop().await?;
-            Ok((folder, record, orders))
+            Ok(Begun { folder, record, orders })
         }
         Err(error) => {
             drop(group);
@@ -64,42 +87,46 @@ pub async fn tell(options: &DrillOptions, folder: Folder) -> Result<(Folder, Run
 /// Runs a drill, or judges a finished one again, and answers its exit status.
 ///
 /// # Errors
-/// As [`tell`]; the run, if one was begun, is told how to go on.
+/// As [`begin`]. Whatever goes wrong once a run has begun is printed, with the line that goes on
+/// with the run, and is no error: nothing was proved (3), or evidence contradicts itself (1).
 pub async fn drill(options: &DrillOptions) -> Result<u8, Error> {
-    if options.verify && !options.out.join("drill.json").exists() {
-        return Err(Error::invalid("no-run", format!("{}: holds no run to verify", options.out.display())));
-    }
-    let folder = Folder::lock(&options.out)?;
-    let (folder, record, orders) = if options.verify { finished(folder)? } else { told(options, folder).await? };
-    let judged = if options.verify {
+    if options.verify {
+        let Begun { folder, record, orders } = finished(options)?;
         export::compare(folder.path()).await?;
-        judge::judge(folder.path(), &record, &orders).await?
-    } else {
-        export::export(folder.path()).await?;
         let judged = judge::judge(folder.path(), &record, &orders).await?;
-        write_json(&folder.path().join("verdict.json"), &judged.verdict)?;
-        judged
-    };
-    summary::print(&judged, options, folder.path())?;
+        return sum_up(&judged, options, &folder);
+    }
+    let begun = begin(options)?;
+    match tell_and_judge(options, begun).await {
+        Ok(status) => Ok(status),
+        Err(error) => {
+            eprintln!("error: {error}");
+            eprintln!("nothing is lost; go on with: cargo drill --resume --out {}", options.out.display());
+            Ok(if error.kind() == ErrorKind::Corrupt { 1 } else { 3 })
+        }
+    }
+}
+
+async fn tell_and_judge(options: &DrillOptions, begun: Begun) -> Result<u8, Error> {
+    let Begun { folder, record, orders } = tell(options, begun).await?;
+    export::export(folder.path()).await?;
+    let judged = judge::judge(folder.path(), &record, &orders).await?;
+    write_json(&folder.path().join("verdict.json"), &judged.verdict)?;
+    sum_up(&judged, options, &folder)
+}
+
+fn sum_up(judged: &Judged, options: &DrillOptions, folder: &Folder) -> Result<u8, Error> {
+    summary::print(judged, options, folder.path())?;
     Ok(judged.verdict.verdict.exit_status())
 }
 
-fn finished(folder: Folder) -> Result<(Folder, RunRecord, Orders), Error> {
+fn finished(options: &DrillOptions) -> Result<Begun, Error> {
+    let folder = Folder::lock_run(&options.out)?;
     let record = folder.record()?;
     if record.phase != Phase::Ended {
         let message = format!("{}: its run has not ended; --resume it first", folder.path().display());
         return Err(Error::invalid("unfinished-run", message));
     }
     let orders = data::load(record.data_path.as_deref(), Some(record.turns.lines))?;
-    Ok((folder, record, orders))
-}
-
-async fn told(options: &DrillOptions, folder: Folder) -> Result<(Folder, RunRecord, Orders), Error> {
-    let told = tell(options, folder).await;
-    if let Err(error) = &told
-        && !matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Refused)
-    {
-        eprintln!("nothing is lost; go on with: cargo drill --resume --out {}", options.out.display());
-    }
-    told
+    Ok(Begun { folder, record, orders })
 }

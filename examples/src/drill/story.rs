@@ -52,7 +52,8 @@ impl Stage {
         mut tasks: TaskGroup,
     ) -> Result<Self, Error> {
         let resumed = record.resumes > 0;
-        let mut group = Group::start(&folder, crash_after, &mut tasks).await?;
+        let program = std::env::current_exe().map_err(|cause| Error::stopped("no-program", cause.to_string()))?;
+        let mut group = Group::start(&program, &folder, crash_after, &mut tasks).await?;
         let dark = matches!(record.phase, Phase::Dark | Phase::TakenOver);
         if dark && record.dark == Some(Dark::Cut) {
             group.isolate(LOST)?;

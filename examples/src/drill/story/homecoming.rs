@@ -25,7 +25,17 @@ impl Stage {
         let level = self.level_after(home);
         self.group.hold(level).await?;
         let (_, control) = self.group.region(LOST)?;
-        control.carry_out(Order::Switchover { slice: slice.clone(), from: SURVIVOR.region_id() }, &*self.clock).await?;
+        // A run that a crash left open is resumed by the plane itself, and may have ended by now.
+        let status = self.until_status(LOST, "a plane that leads and has looked at its journal", led).await?;
+        if !status.open.contains_key(&slice.to_string()) {
+            let order = Order::Switchover { slice: slice.clone(), from: SURVIVOR.region_id() };
+            if let Err(error) = control.carry_out(order, &*self.clock).await
+                && error.code() != "not-from-owner"
+            {
+                return Err(error);
+            }
+            self.until_status(LOST, "the slice at home", |status| status.open.contains_key(&slice.to_string())).await?;
+        }
         self.produce_to(level).await?;
         self.printer.say(&format!("{slice} is at home again"));
         Ok(Phase::Homecoming(home + 1))
@@ -65,4 +75,8 @@ impl Stage {
         let level = status.links.values().all(|link| link.connected && link.lag_records() == 0);
         status.records >= self.record.turns.lines && complete && clean && level
     }
+}
+
+fn led(status: &RegionStatus) -> bool {
+    status.plane.term.is_some()
 }

@@ -1,0 +1,48 @@
+//! The table at the end.
+
+use crate::conformance::Clauses;
+use crate::stage::Ended;
+
+/// Sums over all stages.
+#[derive(Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    pub(crate) skipped: u64,
+}
+
+/// Prints what ran, what was shown, what failed and what was skipped.
+pub(crate) fn print(stages: &[Ended]) -> Totals {
+    let mut totals = Totals::default();
+    let mut clauses = Clauses::default();
+    println!("\n{:<28}{:>8}{:>8}{:>8}{:>9}", "what ran", "passed", "failed", "skipped", "seconds");
+    for stage in stages {
+        let tally = &stage.tally;
+        let skipped = tally.skipped.len() as u64;
+        let seconds = stage.took.as_secs_f64();
+        println!("{:<28}{:>8}{:>8}{:>8}{seconds:>9.1}", stage.name, tally.passed, tally.failed, skipped);
+        totals.passed += tally.passed;
+        totals.failed += tally.failed;
+        totals.skipped += skipped;
+        clauses.absorb(&tally.clauses);
+    }
+    println!("\n{:<16}{:<56}{:>8}", "contract", "implementation", "clauses");
+    for (contract, of, shown, all) in clauses.rows() {
+        println!("{contract:<16}{of:<56}{:>8}", format!("{shown}/{all}"));
+    }
+    list("notes", stages.iter().flat_map(|stage| stage.tally.notes.iter().cloned()));
+    list("failed", stages.iter().flat_map(|stage| stage.tally.failures.iter().cloned()));
+    let skipped = stages.iter().flat_map(|stage| &stage.tally.skipped);
+    list("skipped", skipped.map(|(what, reason)| format!("{what}: {reason}")));
+    println!();
+    totals
+}
+
+fn list(title: &str, lines: impl Iterator<Item = String>) {
+    for (number, line) in lines.enumerate() {
+        if number == 0 {
+            println!("\n{title}");
+        }
+        println!("  {line}");
+    }
+}

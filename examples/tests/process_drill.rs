@@ -1,0 +1,20 @@
+//! The drill by process, as a user runs it: the binary, folders, sockets, kills and bad input.
+//!
+//! `DRILL_MATRIX=full` crashes at every boundary of every step instead of eight of them;
+//! `DRILL_SEED` places boundaries and kills elsewhere.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod process_drill {
+    mod bad_data;
+    mod boundaries;
+    mod checker;
+    mod dark;
+    mod drill;
+    mod evidence;
+    mod folders;
+    mod full_disk;
+    mod kills;
+    mod link_dark;
+    mod processes;
+    mod seeds;
+}
