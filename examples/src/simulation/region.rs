@@ -222,6 +222,7 @@ impl Region {
             treaty: Arc::clone(&self.around.treaty),
             signer: Arc::clone(&self.signer),
             entropy: Arc::new(SeededEntropy::new(self.around.seed, &format!("{}/plane", self.name()))),
+            jitter: Arc::new(SeededEntropy::new(self.around.seed, &format!("{}/jitter", self.name()))),
             failpoints: Arc::new(Trapped { trap: Arc::clone(&self.trap), kill }),
             store: Arc::new(CarriedStore::new(process, Arc::clone(&self.store))),
             state: Arc::new(CarriedState::new(local.clone(), state)),
