@@ -84,7 +84,9 @@ impl Observer {
 
     /// A journal entry was answered as durable.
     pub(super) fn journal_entry(&self, region: &'static str, key: Key, value: Bytes) {
-        self.state().journal.insert((region, key), value);
+        let before = self.state().journal.insert((region, key.clone()), value.clone());
+        let other = before.is_some_and(|before| before != value);
+        self.check("journal", other.then(|| format!("{region}: {key} was answered twice, with two contents")));
     }
 
     /// What every journal was answered: the entries by region and key.

@@ -1,5 +1,6 @@
 //! The story: together, dark, taken over, awake, rejoined, home.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use dcp_core::Error;
@@ -73,7 +74,12 @@ impl World {
                 biased;
                 taken = self.taken_over() => taken?,
                 () = self.pace(turns) => {}
+                held = self.hold_last() => match held {
+                    Ok(never) => match never {},
+                    Err(error) => return Err(stuck("the last append held", &error.to_string())),
+                },
             }
+            happened.held |= self.region(LOST).trap.held().borrow().is_some();
             let took = self.around.clock.now().since(at);
             happened.takeover_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             self.let_produce(turns.back);
@@ -130,7 +136,10 @@ impl World {
         self.let_produce(turns.dark);
         self.produced(turns.dark).await?;
         let hold = self.plan.unsynced.then(|| self.region(LOST).durable.store.hold_sync());
-        if let Some(point) = self.plan.held_at.filter(|_| hold.is_none()) {
+        // A region that was cut off is sent what was not answered again, and may answer it while its
+        // lease lasts: there an append is held at the lease's end.
+        let at_once = hold.is_none() && self.plan.dark != Some(Dark::Cut);
+        if let Some(point) = self.plan.held_at.filter(|_| at_once) {
             let trap = &self.region(LOST).trap;
             trap.hold(point, home_logs(&self.around.treaty, LOST));
             self.let_produce(self.first_lines(turns));
@@ -162,6 +171,28 @@ impl World {
             self.let_produce(level);
             self.sleep(Duration::from_millis(50)).await;
             level = (level + self.plan.lines / 250 + 1).min(turns.back);
+        }
+    }
+
+    // One append is held when so little is left of its lease that it cannot be sent again within
+    // it. Never ends well: the takeover does.
+    async fn hold_last(&self) -> Result<std::convert::Infallible, Error> {
+        let at_end = self.plan.dark == Some(Dark::Cut);
+        let point = match self.plan.held_at {
+            Some(point) if at_end => point,
+            _ => return std::future::pending().await,
+        };
+        let parts = Arc::clone(&self.region(LOST).served()?.parts);
+        let enough = self.around.treaty.lease().request_deadline().mul_f64(0.8);
+        let slices = self.slices(LOST);
+        loop {
+            let now = parts.clock.now();
+            let left = |slice| Some(parts.leases.check(slice, Epoch::GENESIS, now).ok()?.since(now));
+            if slices.iter().filter_map(left).max().is_none_or(|left| left < enough) {
+                self.region(LOST).trap.hold(point, home_logs(&self.around.treaty, LOST));
+                return std::future::pending().await;
+            }
+            self.sleep(Duration::from_millis(5)).await;
         }
     }
 
