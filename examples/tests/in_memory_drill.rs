@@ -61,10 +61,8 @@ fn each_defect_is_caught_under_a_plan_that_passes_without_it() {
 
 #[test]
 fn a_crash_at_any_boundary_of_any_step_ends_the_same() {
-    let blackout =
-        ["pause-link", "declare-exposure", "take-ownership", "seal-guards", "open-logs", "confirm-health"];
-    let rejoin =
-        ["seal-returned", "classify", "deliver-tail", "refold", "catch-up", "parity", "reopen-link"];
+    let blackout = ["pause-link", "declare-exposure", "take-ownership", "seal-guards", "open-logs", "confirm-health"];
+    let rejoin = ["seal-returned", "classify", "deliver-tail", "refold", "catch-up", "parity", "reopen-link"];
     let switchover = ["release", "await-ends", "take-ownership", "seal-guards", "open-logs", "confirm-health"];
     let survivor = blackout.iter().chain(&rejoin).map(|step| (Home::Central, *step));
     let returned = switchover.iter().map(|step| (Home::West, *step));

@@ -23,7 +23,8 @@ impl OpenFromStart {
     async fn append_anyway(&self, request: AppendRequest) -> Result<Appended, Failure> {
         let place = || {
             let slice = self.treaty.scope(&request.scope)?.slice_of(request.partition)?.clone();
-            let grant = self.genesis.iter().find(|grant| grant.slice.scope == request.scope && grant.slice.slice == slice);
+            let grant =
+                self.genesis.iter().find(|grant| grant.slice.scope == request.scope && grant.slice.slice == slice);
             let grant = grant.ok_or_else(|| Error::invalid("no-grant", slice.to_string()))?;
             Ok::<_, Error>((self.treaty.logs_of(&grant.slice, self.inner.region())?, grant.clone()))
         };
