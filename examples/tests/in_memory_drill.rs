@@ -1,5 +1,8 @@
 //! The drill in memory, on paused time, over real order lines.
 
+// Helpers of tests panic as tests do.
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
