@@ -2,10 +2,8 @@
 
 mod heartbeat;
 mod held;
-mod watch;
 
 pub use heartbeat::{BeforeRenewal, NoHeartbeat};
-pub use watch::LeaseWatch;
 
 use std::collections::BTreeMap;
 use std::fmt;

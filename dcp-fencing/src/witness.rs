@@ -16,7 +16,7 @@ mod layout;
 pub use chain::{find_claim, verify_chain};
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use dcp_core::ids::{RegionId, SliceRef};
@@ -36,13 +36,22 @@ use self::layout::StoredLease;
 pub struct StateStoreWitness {
     store: Arc<dyn StateStore>,
     treaty: Arc<Treaty>,
+    memo: Mutex<Memo>,
+}
+
+// What was read and verified before. Never answered without asking the store whether it still
+// stands: by the head's revision, or by the conditions of a commit.
+#[derive(Debug, Default)]
+struct Memo {
+    heads: BTreeMap<SliceRef, (Revision, WriteGrant)>,
+    renewed: BTreeMap<RegionId, (LeaseReading, Heads)>,
 }
 
 impl StateStoreWitness {
     /// A witness that judges by this treaty. Does no I/O.
     #[must_use]
     pub fn new(store: Arc<dyn StateStore>, treaty: Arc<Treaty>) -> Self {
-        Self { store, treaty }
+        Self { store, treaty, memo: Mutex::default() }
     }
 
     /// The ownership that this very claim made, in whatever place of the chain: what to ask after a
@@ -52,6 +61,17 @@ impl StateStoreWitness {
     /// As [`Witness::chain`].
     pub async fn claimed(&self, slice: &SliceRef, claim: &Claim) -> Result<Option<WriteGrant>, Error> {
         Ok(find_claim(&self.chain(slice).await?, claim).cloned())
+    }
+
+    fn memo(&self) -> MutexGuard<'_, Memo> {
+        self.memo.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // What the last renewal of a region was decided from, as it left it: a renewal of the same
+    // slices is one round trip, and its conditions show whether anything has moved since.
+    fn take_renewed(&self, renewal: &LeaseRenewal) -> Option<(LeaseReading, Heads)> {
+        let renewed = self.memo().renewed.remove(&renewal.region)?;
+        (renewed.0.renewal.slices == renewal.slices).then_some(renewed)
     }
 
     async fn heads<'a>(&self, slices: impl Iterator<Item = &'a SliceRef>) -> Result<Heads, Error> {
@@ -100,7 +120,21 @@ impl Heads {
 #[async_trait]
 impl Witness for StateStoreWitness {
     async fn ownership(&self, slice: &SliceRef) -> Result<Option<WriteGrant>, Error> {
-        Ok(self.chain(slice).await?.pop())
+        let Some(entry) = self.store.read(&layout::head_key(slice)?).await? else {
+            return Ok(self.chain(slice).await?.pop());
+        };
+        if let Some((revision, grant)) = self.memo().heads.get(slice)
+            && *revision == entry.revision
+        {
+            return Ok(Some(grant.clone()));
+        }
+        let head = self.chain(slice).await?.pop();
+        if let Some(grant) = &head
+            && grant.envelope() == layout::read_grant(self.treaty.keyring(), &entry)?.envelope()
+        {
+            self.memo().heads.insert(slice.clone(), (entry.revision, grant.clone()));
+        }
+        Ok(head)
     }
 
     async fn chain(&self, slice: &SliceRef) -> Result<Vec<WriteGrant>, Error> {
@@ -131,9 +165,12 @@ impl Witness for StateStoreWitness {
     }
 
     async fn renew(&self, renewal: &LeaseRenewal) -> Result<LeaseReading, Failure> {
+        let remembered = self.take_renewed(renewal);
         let prepare = async {
-            let previous = self.lease(&renewal.region).await?;
-            let heads = self.heads(renewal.slices.keys()).await?;
+            let (previous, heads) = match remembered {
+                Some((previous, heads)) => (Some(previous), heads),
+                None => (self.lease(&renewal.region).await?, self.heads(renewal.slices.keys()).await?),
+            };
             let sequence = decide::judge_renewal(previous.as_ref(), renewal, &heads.grants)?;
             let key = layout::lease_key(&renewal.region)?;
             let value = StoredLease::of(renewal, sequence).to_value()?;
@@ -141,11 +178,13 @@ impl Witness for StateStoreWitness {
                 None => Transaction::new().absent(key.clone()),
                 Some(lease) => Transaction::new().at(key.clone(), Revision::from_store(lease.revision)),
             };
-            Ok((sequence, heads.unchanged(transaction).put(key, value)))
+            Ok((sequence, heads.unchanged(transaction).put(key, value), heads))
         };
-        let (sequence, transaction) = prepare.await.map_err(Failure::NotApplied)?;
+        let (sequence, transaction, heads) = prepare.await.map_err(Failure::NotApplied)?;
         let revision = self.store.commit(transaction).await?.get();
-        Ok(LeaseReading { sequence, revision, renewal: renewal.clone() })
+        let reading = LeaseReading { sequence, revision, renewal: renewal.clone() };
+        self.memo().renewed.insert(renewal.region.clone(), (reading.clone(), heads));
+        Ok(reading)
     }
 
     async fn claim(&self, records: &[WriteGrant], lease: Option<(&RegionId, u64)>) -> Result<(), Failure> {

@@ -5,3 +5,5 @@ mod treaty;
 
 pub use files::{Foundation, read_json, write_json};
 pub use treaty::{OWNERSHIP_TTL, lease_terms};
+#[cfg(feature = "simulation")]
+pub(crate) use treaty::{signer, treaty};

@@ -8,5 +8,12 @@ pub mod orders;
 pub mod producer;
 pub mod producer_process;
 pub mod region;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 pub mod verdict;
 pub mod witness;
+
+/// The first program of the README compiles and runs with every `cargo test`.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

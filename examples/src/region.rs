@@ -24,10 +24,13 @@ use dcp_fencing::StateStoreWitness;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use assembly::{Assembled, Ingredients, assemble, guard_resource};
+pub use assembly::{Assembled, Fittings, Ingredients, Plain, assemble, assemble_with, guard_resource};
 pub use failpoints::{Arming, CrashAfter, Held, HeldFailpoints};
 pub use operations::{Ask, OrderRequest, RegionStatus};
 pub use settings::{RegionArguments, RegionSettings};
+
+#[cfg(feature = "simulation")]
+pub(crate) use seals::CheckedSeal;
 
 pub(crate) use remote_handover::{from_body, to_body};
 

@@ -49,14 +49,14 @@ async fn apply(parts: &RecoveryParts, next: SliceMove, head: &WriteGrant) {
     }
 }
 
-/// Passes until stopped, eight per time to live. A witness that does not answer closes nothing by
+/// Passes until stopped, four per time to live. A witness that does not answer closes nothing by
 /// itself: the lease does, by running out.
 pub(super) async fn run(
     parts: Arc<RecoveryParts>,
     releases: Arc<Releases>,
     stop: CancellationToken,
 ) -> Result<(), Error> {
-    let pause = parts.treaty.ttl() / 8;
+    let pause = parts.treaty.ttl() / 4;
     while !stop.is_cancelled() {
         if let Err(error) = reconcile(&parts, &releases).await {
             tracing::debug!(%error, "ownership not reconciled");

@@ -46,7 +46,8 @@ pub struct EventBackup(EventImage);
 #[cfg(feature = "test-util")]
 impl EventBackup {
     /// The backup without the fences, for a planted defect.
-    pub(crate) fn without_fences(mut self) -> Self {
+    #[must_use]
+    pub fn without_fences(mut self) -> Self {
         self.0.forget_fences();
         self
     }

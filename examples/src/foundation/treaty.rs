@@ -28,7 +28,7 @@ pub fn lease_terms(ttl: Duration) -> Result<LeaseTerms, Error> {
     LeaseTerms::new(ttl, RATE_ERROR_PPM, (ttl / 4).min(Duration::from_secs(2)))
 }
 
-pub(super) fn signer(region: &RegionId, secret: &[u8; 32]) -> Result<Signer, Error> {
+pub(crate) fn signer(region: &RegionId, secret: &[u8; 32]) -> Result<Signer, Error> {
     Ok(Signer::new(KeyId::new(format!("{region}.local"))?, secret))
 }
 
@@ -40,7 +40,7 @@ fn scope(home: &RegionId, successor: &RegionId) -> Result<ScopeTerms, Error> {
     ScopeTerms::new(home.clone(), vec![successor.clone()], TakeoverRule::Leased, 20, slices)
 }
 
-pub(super) fn treaty(ttl: Duration, signers: &BTreeMap<RegionId, Signer>) -> Result<Treaty, Error> {
+pub(crate) fn treaty(ttl: Duration, signers: &BTreeMap<RegionId, Signer>) -> Result<Treaty, Error> {
     let (west, central) = (Home::West.region_id(), Home::Central.region_id());
     let scopes: BTreeMap<ScopeId, ScopeTerms> =
         [(Home::West.scope_id(), scope(&west, &central)?), (Home::Central.scope_id(), scope(&central, &west)?)].into();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dcp_core::Error;
 use dcp_core::appends::GuardedAppends;
@@ -9,7 +10,8 @@ use dcp_core::clock::{Clock, Entropy};
 use dcp_core::control_plane::{ControlPlane, PeerWatch, PlaneHandle, Releases, Worker};
 use dcp_core::ids::{HolderId, LinkId, RegionId, ResourceId, SliceRef};
 use dcp_core::ports::{
-    EventStore, Failpoints, HealthProbe, LeaseHoldings, MirrorLink, ResourceGuard, StateStore, Witness,
+    EventStore, Failpoints, HealthProbe, LeaderElection, LeaseHoldings, MirrorLink, OwnershipLease, ResourceGuard,
+    StateStore, Witness,
 };
 use dcp_core::recovery::{MandateCell, Peer, RecoveryParts};
 use dcp_core::signed::Signer;
@@ -21,6 +23,9 @@ use dcp_replay::{Projector, ProjectorSettings, StateModelStore};
 use super::heartbeat::Beats;
 use super::probes::{ProjectionsRun, SlicesOpen, StoreAnswers};
 use crate::orders::projections;
+
+// Read models of this region may lag by this much when nothing else is new.
+const READ_MODEL_POLL: Duration = Duration::from_millis(50);
 
 /// What a region is made of; every part may be in memory, embedded or remote.
 #[derive(Debug)]
@@ -83,11 +88,39 @@ pub fn guard_resource(region: &RegionId, slice: &SliceRef) -> Result<ResourceId,
     ResourceId::new(format!("{region}.{}.{}", slice.scope, slice.slice))
 }
 
+/// What a region may put around the parts that it assembles by itself, such as a guard that counts.
+pub trait Fittings {
+    /// Stands in front of the appends of one slice.
+    fn guard(&self, guard: SliceGuard, _lease: Arc<dyn OwnershipLease>) -> Arc<dyn ResourceGuard> {
+        Arc::new(guard)
+    }
+
+    /// Elects the plane's leader.
+    fn election(&self, election: StateStoreElection) -> Arc<dyn LeaderElection> {
+        Arc::new(election)
+    }
+}
+
+/// The parts as they are.
+#[derive(Debug, Clone, Copy, Default)]
+#[allow(clippy::exhaustive_structs)]
+pub struct Plain;
+
+impl Fittings for Plain {}
+
 /// Assembles a region. Does no I/O.
 ///
 /// # Errors
 /// `Invalid` with what is missing or contradictory.
 pub fn assemble(from: Ingredients) -> Result<Assembled, Error> {
+    assemble_with(from, &Plain)
+}
+
+/// Assembles a region with fittings of the caller's own. Does no I/O.
+///
+/// # Errors
+/// As [`assemble`].
+pub fn assemble_with(from: Ingredients, fittings: &dyn Fittings) -> Result<Assembled, Error> {
     let scopes = from.treaty.scopes().keys().cloned();
     let writer = HeartbeatWriter::new(Arc::clone(&from.store), from.region.clone(), scopes)?;
     let beats = Arc::new(Beats {
@@ -112,12 +145,12 @@ pub fn assemble(from: Ingredients) -> Result<Assembled, Error> {
     let links = links(&from)?;
     let models = Arc::new(StateModelStore::new(Arc::clone(&from.models), "models")?);
     let projector = Arc::new(projector(&from, &models)?);
-    let parts = Arc::new(recovery_parts(&from, &leases, &watch, &links, &projector)?);
+    let parts = Arc::new(recovery_parts(&from, fittings, &leases, &watch, &links, &projector)?);
     let releases = Arc::new(Releases::new(Arc::clone(&from.state)));
     let mut builder = ControlPlane::builder()
         .parts(Arc::clone(&parts))
         .state(Arc::clone(&from.state))
-        .election(Arc::new(election(&from)?))
+        .election(fittings.election(election(&from)?))
         .entropy(Arc::clone(&from.entropy))
         .failpoints(Arc::clone(&from.failpoints))
         .peer_watch(watch)
@@ -131,6 +164,7 @@ pub fn assemble(from: Ingredients) -> Result<Assembled, Error> {
 
 fn recovery_parts(
     from: &Ingredients,
+    fittings: &dyn Fittings,
     leases: &Arc<OwnershipLeases>,
     watch: &Arc<PeerWatch>,
     links: &BTreeMap<RegionId, Arc<StoreLink>>,
@@ -142,7 +176,7 @@ fn recovery_parts(
         Arc::clone(&from.store),
         Arc::clone(&from.clock),
         Arc::clone(&from.failpoints),
-        guards(from, leases)?,
+        guards(from, fittings, leases)?,
     )?);
     let holdings: Arc<dyn LeaseHoldings> = Arc::clone(leases) as _;
     let slices_open = SlicesOpen {
@@ -175,7 +209,11 @@ fn recovery_parts(
     })
 }
 
-fn guards(from: &Ingredients, leases: &Arc<OwnershipLeases>) -> Result<Vec<Arc<dyn ResourceGuard>>, Error> {
+fn guards(
+    from: &Ingredients,
+    fittings: &dyn Fittings,
+    leases: &Arc<OwnershipLeases>,
+) -> Result<Vec<Arc<dyn ResourceGuard>>, Error> {
     let mut guards: Vec<Arc<dyn ResourceGuard>> = Vec::new();
     for slice in from.treaty.slices() {
         let logs = from.treaty.logs_of(&slice, &from.region)?;
@@ -189,7 +227,7 @@ fn guards(from: &Ingredients, leases: &Arc<OwnershipLeases>) -> Result<Vec<Arc<d
             Arc::new(EventStoreSlice::new(Arc::clone(&from.store), logs)),
             Arc::clone(&from.clock),
         );
-        guards.push(Arc::new(SliceGuard::new(parts)?));
+        guards.push(fittings.guard(SliceGuard::new(parts)?, Arc::clone(leases) as _));
     }
     Ok(guards)
 }
@@ -214,7 +252,7 @@ fn links(from: &Ingredients) -> Result<BTreeMap<RegionId, Arc<StoreLink>>, Error
 fn projector(from: &Ingredients, models: &Arc<StateModelStore>) -> Result<Projector, Error> {
     let logs = from.treaty.regions().iter().flat_map(|region| from.treaty.logs_by_origin(region)).collect();
     Projector::new(
-        ProjectorSettings::new(logs)?,
+        ProjectorSettings::new(logs)?.with_poll(READ_MODEL_POLL),
         Arc::clone(&from.store) as _,
         Arc::clone(models) as _,
         projections(),

@@ -14,9 +14,9 @@ use dcp_core::{Error, Failure};
 /// succeeded, and its guards have seen nothing newer than its own tokens; but it knows that its
 /// lease has run out, and a mandate without a lease seals nothing.
 #[derive(Debug)]
-pub(super) struct CheckedSeal {
-    pub(super) guard: Arc<dyn ResourceGuard>,
-    pub(super) parts: Arc<RecoveryParts>,
+pub(crate) struct CheckedSeal {
+    pub(crate) guard: Arc<dyn ResourceGuard>,
+    pub(crate) parts: Arc<RecoveryParts>,
 }
 
 impl CheckedSeal {

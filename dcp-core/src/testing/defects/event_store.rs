@@ -98,6 +98,14 @@ pub struct FlawedEventStore<F> {
     flaw: Arc<F>,
 }
 
+impl<F: EventFlaw> FlawedEventStore<F> {
+    /// The flaw over a store that the caller keeps.
+    #[must_use]
+    pub fn over(inner: MemoryEventStore) -> Self {
+        Self { inner, flaw: Arc::default() }
+    }
+}
+
 /// Fixture of a store with a flaw, for [`clauses`](crate::testing::event_store::clauses).
 #[derive(Debug)]
 pub struct FlawedEvents<F>(Arc<FlawedEventStore<F>>);

@@ -29,7 +29,11 @@ impl Stage {
         };
         self.grow_tail().await?;
         let held = self.hold_appends(dark).await?;
-        let fault = self.go_dark(dark, held).await?;
+        let fault = self.fault(held).await?;
+        self.record.fault = Some(fault.clone());
+        // Durable before it happens: a region that was dark stays dark, whatever is killed now.
+        self.enter(Phase::Dark)?;
+        self.go_dark(dark).await?;
         self.printer.say(&format!(
             "{} goes dark ({}) with {} acknowledged lines, {} of them mirrored",
             LOST.region(),
@@ -37,7 +41,6 @@ impl Stage {
             fault.acknowledged,
             fault.mirrored
         ));
-        self.record.fault = Some(fault);
         Ok(Phase::Dark)
     }
 
@@ -105,21 +108,21 @@ impl Stage {
         (room / u64::try_from(steps).unwrap_or(1).max(1)).max(1)
     }
 
-    async fn go_dark(&mut self, dark: Dark, held: Option<String>) -> Result<FaultFact, Error> {
-        let mirrored = {
-            let (_, control) = self.group.region(SURVIVOR)?;
-            mirrored(&control.status().await?)
-        };
-        let at_ns = MonotonicClock::new().now().as_nanos();
+    async fn fault(&self, held: Option<String>) -> Result<FaultFact, Error> {
+        let (_, control) = self.group.region(SURVIVOR)?;
+        let mirrored = mirrored(&control.status().await?);
+        let acknowledged = self.group.producer(LOST)?.progress().acknowledged;
+        Ok(FaultFact { at_ns: MonotonicClock::new().now().as_nanos(), acknowledged, mirrored, held })
+    }
+
+    async fn go_dark(&mut self, dark: Dark) -> Result<(), Error> {
         match dark {
             Dark::Pause => self.group.region(LOST)?.0.pause()?,
             Dark::Kill => self.group.kill_region(LOST).await?,
             Dark::Cut => self.group.isolate(LOST)?,
         }
         // The link may go as fast as it can again: there is nothing to copy from.
-        self.group.region(SURVIVOR)?.1.throttle(None).await?;
-        let acknowledged = self.group.producer(LOST)?.progress().acknowledged;
-        Ok(FaultFact { at_ns, acknowledged, mirrored, held })
+        self.group.region(SURVIVOR)?.1.throttle(None).await
     }
 }
 

@@ -1,0 +1,102 @@
+//! The drill in memory, on paused time, over real order lines.
+
+// Helpers of tests panic as tests do.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use dcp_core::ports::failpoints::points;
+use examples::orders::{Home, Orders};
+use examples::simulation::plan::CrashAt;
+use examples::simulation::{Defect, FaultPlan, Report, drill, operators};
+
+fn orders(lines: u64) -> Arc<Orders> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join("online-retail.csv.zst");
+    Arc::new(Orders::bundled(&path, Some(lines)).unwrap())
+}
+
+fn all_lines() -> &'static Arc<Orders> {
+    static LINES: OnceLock<Arc<Orders>> = OnceLock::new();
+    LINES.get_or_init(|| orders(1_000))
+}
+
+fn tell(plan: FaultPlan, defect: Option<Defect>) -> Report {
+    drill(plan, 1, defect, all_lines()).unwrap()
+}
+
+#[test]
+fn every_plan_passes() {
+    for plan in FaultPlan::all().into_iter().filter(|plan| plan.dark.is_some()) {
+        let report = tell(plan, None);
+        println!("{}: {:?} {:?}", report.plan, report.happened, report.checked);
+        assert!(report.passed(), "{}", report.replay());
+    }
+}
+
+#[test]
+fn without_a_blackout_nothing_is_proved() {
+    let report = tell(FaultPlan::named("no-blackout").unwrap(), None);
+    assert!(report.findings.is_empty() && !report.vacuous.is_empty(), "{}", report.replay());
+}
+
+#[test]
+fn each_defect_is_caught_under_a_plan_that_passes_without_it() {
+    for (defect, plan, check) in [
+        (Defect::VolatileFence, "deposed-process-returns", "F1"),
+        (Defect::JournalWithoutSync, "kill-at-takeover", "journal"),
+        (Defect::StartsOpen, "restart-closed", "F4"),
+        (Defect::NoSecondLeaseCheck, "pause-in-append", "F3"),
+        (Defect::SealDoesNotDrain, "slow-append-across-seal", "G4"),
+        (Defect::SkipsTail, "tail-on-return", "M1"),
+        (Defect::DedupesByVersionAlone, "answer-lost-and-sent-again", "lines"),
+        (Defect::IgnoresNonce, "claim-race", "claims"),
+        (Defect::ProcessLocalCounter, "kill-at-takeover", "story"),
+    ] {
+        let plan = FaultPlan::named(plan).unwrap();
+        let sound = tell(plan.clone(), None);
+        assert!(sound.passed(), "{}", sound.replay());
+        let defective = tell(plan, Some(defect));
+        println!("{defect:?} {}: {:?}", defective.plan, defective.failed_checks());
+        assert!(defective.failed_checks().contains(check), "{defect:?} was not caught: {}", defective.replay());
+    }
+}
+
+#[test]
+fn a_crash_at_any_boundary_of_any_step_ends_the_same() {
+    let blackout = ["pause-link", "declare-exposure", "take-ownership", "seal-guards", "open-logs", "confirm-health"];
+    let rejoin = ["seal-returned", "classify", "deliver-tail", "refold", "catch-up", "parity", "reopen-link"];
+    let switchover = ["release", "await-ends", "take-ownership", "seal-guards", "open-logs", "confirm-health"];
+    let survivor = blackout.iter().chain(&rejoin).map(|step| (Home::Central, *step));
+    let returned = switchover.iter().map(|step| (Home::West, *step));
+    let mut told = 0;
+    for (home, step) in survivor.chain(returned) {
+        for point in [points::STEP_INTENT, points::STEP_ACTED, points::STEP_OUTCOME] {
+            let plan = FaultPlan::pause_in_append().crashing(home, CrashAt { step, point, after: 0 });
+            let report = tell(plan, None);
+            assert!(report.passed(), "{}", report.replay());
+            told += 1;
+        }
+    }
+    println!("{told} boundaries");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_journals_byte_by_byte() {
+    let plan = FaultPlan::named("kill-at-takeover").unwrap();
+    let (one, other) = (tell(plan.clone(), None), tell(plan.clone(), None));
+    assert!(one.passed(), "{}", one.replay());
+    assert!(one == other, "two tellings differ: {}", one.replay());
+    let another = drill(plan, 2, None, all_lines()).unwrap();
+    assert!(another.passed(), "{}", another.replay());
+    assert!(one.journals != another.journals, "another seed gave the same journals");
+}
+
+#[test]
+fn a_renewing_owner_behind_a_dark_link_is_never_taken_over() {
+    let report = operators(1, all_lines()).unwrap();
+    assert_eq!((report.runs_by_themselves, report.moved), (0, 0));
+    let refusal = report.ordered.as_deref().unwrap();
+    assert!(refusal.starts_with("take-ownership") && refusal.contains("lease/eu-west-2"), "{refusal}");
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+}
