@@ -127,9 +127,9 @@ async fn a_running_region_refuses_other_keys_drills_and_readers_of_its_files() {
         let Err(Failure::NotApplied(error)) = answer else { panic!("let in with another key: {answer:?}") };
         assert_eq!((error.kind(), error.code()), (ErrorKind::Refused, "wrong-key"));
     }
-    drill.begin(&[]).with(2).saying(&["in use", "another --out"]);
+    drill.begin(&[]).with(2).saying(&["in-use", "another --out"]);
     drill.resume(&[]).with(2).saying(&["another drill works in it"]);
-    drill.run(["dump", "--region", "eu-west-2"]).with(2).saying(&["in use"]);
+    drill.run(["dump", "--region", "eu-west-2"]).with(2).saying(&["in-use"]);
     assert_eq!(running.open().await, [4, 4]);
     running.end().await;
 }
