@@ -29,6 +29,10 @@ struct Claimed {
 impl World {
     /// Compares everything that is left.
     pub(super) async fn judge(&self, happened: &mut Happened) -> Result<(), Error> {
+        // A story that was stuck may have left a region down.
+        for region in self.regions.values() {
+            region.durable.reopen();
+        }
         let (west, central) = (self.dump(LOST).await?, self.dump(SURVIVOR).await?);
         for (home, dump) in [(LOST, &west), (SURVIVOR, &central)] {
             self.models(home).await?;
@@ -79,7 +83,7 @@ impl World {
     }
 
     fn doubted(&self) -> BTreeSet<EventId> {
-        let books = self.producers.values().map(|producer| producer.book.borrow().clone());
+        let books = self.producers.values().map(|producer| producer.book.get());
         books.flat_map(|book| book.doubts).map(|doubt| doubt.id).collect()
     }
 
@@ -150,7 +154,7 @@ impl World {
         };
         let (west, central) = (places(west), places(central));
         for producer in self.producers.values() {
-            for ack in &producer.book.borrow().acks {
+            for ack in &producer.book.get().acks {
                 let place = (ack.log.clone(), ack.id);
                 let lost = [("eu-west-2", &west), ("eu-central-1", &central)]
                     .into_iter()
@@ -168,7 +172,7 @@ impl World {
         let mut first: BTreeMap<(SliceRef, Epoch), u64> = BTreeMap::new();
         let mut counted = Vec::new();
         for producer in self.producers.values() {
-            for ack in &producer.book.borrow().acks {
+            for ack in &producer.book.get().acks {
                 let terms = self.around.treaty.scope(ack.log.scope())?;
                 let slice = SliceRef::new(ack.log.scope().clone(), terms.slice_of(ack.log.partition())?.clone());
                 let at = first.entry((slice.clone(), ack.epoch)).or_insert(ack.at_ns);

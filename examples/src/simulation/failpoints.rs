@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use dcp_core::ports::Failpoints;
-use tokio::sync::watch;
+
+use super::process::Board;
 
 /// Where a process ends by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,11 +21,11 @@ pub struct CrashAt {
 }
 
 /// What is armed in one region, over all lives of its process.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Trap {
     state: Mutex<Armed>,
-    held: watch::Sender<Option<String>>,
-    crashed: watch::Sender<u32>,
+    held: Board<Option<String>>,
+    crashed: Board<u32>,
 }
 
 #[derive(Debug, Default)]
@@ -34,6 +35,10 @@ struct Armed {
 }
 
 impl Trap {
+    pub(super) fn new() -> Self {
+        Self { state: Mutex::default(), held: Board::new(None), crashed: Board::new(0) }
+    }
+
     fn state(&self) -> MutexGuard<'_, Armed> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -46,7 +51,7 @@ impl Trap {
     /// Lets go of what is held, and disarms the hold.
     pub(super) fn release(&self) {
         self.state().hold = None;
-        self.held.send_replace(None);
+        self.held.change(|held| *held = None);
     }
 
     /// The process ends at this place.
@@ -55,13 +60,13 @@ impl Trap {
     }
 
     /// What is held.
-    pub(super) fn held(&self) -> watch::Receiver<Option<String>> {
-        self.held.subscribe()
+    pub(super) fn held(&self) -> Option<String> {
+        self.held.get()
     }
 
     /// How often the process ended here.
-    pub(super) fn crashed(&self) -> watch::Receiver<u32> {
-        self.crashed.subscribe()
+    pub(super) fn crashed(&self) -> u32 {
+        self.crashed.get()
     }
 
     fn crashes_here(&self, point: &str, detail: &str) -> bool {
@@ -105,14 +110,12 @@ impl Failpoints for Trapped {
     async fn pass(&self, point: &'static str, detail: &str) {
         if self.trap.crashes_here(point, detail) {
             (self.kill)();
-            self.trap.crashed.send_modify(|times| *times += 1);
+            self.trap.crashed.change(|times| *times += 1);
             std::future::pending::<()>().await;
         }
         if self.trap.holds_here(point, detail) {
-            let mut held = self.trap.held.subscribe();
-            self.trap.held.send_replace(Some(detail.to_owned()));
-            // The sender is ours: it cannot be gone.
-            let _ = held.wait_for(Option::is_none).await;
+            self.trap.held.change(|held| *held = Some(detail.to_owned()));
+            self.trap.held.until(Option::is_none).await;
         }
     }
 }

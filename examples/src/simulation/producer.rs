@@ -12,9 +12,8 @@ use dcp_core::ids::{RegionId, SliceRef};
 use dcp_core::log::LogId;
 use dcp_core::ports::{AppendRequest, Appended, Appends};
 use dcp_core::treaty::Treaty;
-use tokio::sync::watch;
 
-use super::process::Process;
+use super::process::{Board, Process};
 use crate::orders::{Home, Orders, PARTITIONS, event_id, new_event, partition_of};
 use crate::producer::decide::{Next, Outcome, Owner, Route, check_answer, judge, newer, next_batch};
 use crate::producer::evidence::{Ack, Doubt};
@@ -26,6 +25,7 @@ const ASK_DEADLINE: Duration = Duration::from_millis(300);
 #[derive(Debug, Clone, Default)]
 pub(super) struct Book {
     pub(super) acks: Vec<Ack>,
+    acknowledged: BTreeSet<u64>,
     pub(super) doubts: Vec<Doubt>,
     /// Why a partition stopped.
     pub(super) stopped: Option<Error>,
@@ -34,8 +34,12 @@ pub(super) struct Book {
 impl Book {
     /// Whether every one of these lines is acknowledged.
     pub(super) fn holds(&self, lines: &[u64]) -> bool {
-        let acknowledged: BTreeSet<u64> = self.acks.iter().map(|ack| ack.line).collect();
-        lines.iter().all(|line| acknowledged.contains(line))
+        lines.iter().all(|line| self.acknowledged.contains(line))
+    }
+
+    fn note(&mut self, acks: Vec<Ack>) {
+        self.acknowledged.extend(acks.iter().map(|ack| ack.line));
+        self.acks.extend(acks);
     }
 }
 
@@ -51,8 +55,8 @@ pub(super) struct Producer {
     pub(super) stamps: Arc<dyn Clock>,
     pub(super) prefer_home: bool,
     pub(super) batch_lines: usize,
-    pub(super) gate: watch::Sender<u64>,
-    pub(super) book: watch::Sender<Book>,
+    pub(super) gate: Board<u64>,
+    pub(super) book: Board<Book>,
     pub(super) owners: Mutex<BTreeMap<SliceRef, Owner>>,
 }
 
@@ -78,7 +82,7 @@ impl Producer {
             let producer = Arc::clone(self);
             process.spawn(async move {
                 if let Err(error) = producer.run(partition, &slice, lines).await {
-                    producer.book.send_modify(|book| book.stopped = Some(error));
+                    producer.book.change(|book| book.stopped = Some(error));
                 }
             });
         }
@@ -87,17 +91,12 @@ impl Producer {
 
     async fn run(&self, partition: u32, slice: &SliceRef, lines: Vec<u64>) -> Result<(), Error> {
         let mut route = Route::new(self.home.region_id(), self.prefer_home && partition.is_multiple_of(2));
-        let (mut gate, mut next) = (self.gate.subscribe(), 0);
+        let mut next = 0;
         while next < lines.len() {
-            let level = *gate.borrow_and_update();
-            let range = next_batch(&lines, next, level, self.batch_lines);
-            if range.is_empty() {
-                // The sender is ours: it cannot be gone.
-                let _ = gate.changed().await;
-                continue;
-            }
+            self.gate.until(|gate| *gate >= lines[next]).await;
+            let range = next_batch(&lines, next, self.gate.get(), self.batch_lines);
             let acks = self.deliver(partition, slice, &lines[range.clone()], &mut route).await?;
-            self.book.send_modify(|book| book.acks.extend(acks));
+            self.book.change(|book| book.note(acks));
             next = range.end;
         }
         Ok(())
@@ -130,7 +129,7 @@ impl Producer {
                 Next::Again { in_doubt } => {
                     if in_doubt && doubted.insert(to.clone()) {
                         let log = LogId::new(slice.scope.clone(), to.region.clone(), partition);
-                        self.book.send_modify(|book| book.doubts.extend(doubts(lines, &log, &to, sent)));
+                        self.book.change(|book| book.doubts.extend(doubts(lines, &log, &to, sent)));
                     }
                 }
                 Next::Stop(error) => return Err(error.at(format!("{}: lines from {}", to.region, lines[0]))),

@@ -87,7 +87,7 @@ impl Durable {
         self.models.crash();
     }
 
-    fn reopen(&self) {
+    pub(super) fn reopen(&self) {
         self.store.reopen();
         self.state.reopen();
         self.models.reopen();

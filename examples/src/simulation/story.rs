@@ -79,7 +79,7 @@ impl World {
                     Err(error) => return Err(stuck("the last append held", &error.to_string())),
                 },
             }
-            happened.held |= self.region(LOST).trap.held().borrow().is_some();
+            happened.held |= self.region(LOST).trap.held().is_some();
             let took = self.around.clock.now().since(at);
             happened.takeover_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             self.let_produce(turns.back);
@@ -95,7 +95,7 @@ impl World {
         self.produced(self.plan.lines).await?;
         self.until("mirrors and models that are complete", || self.is_settled()).await?;
         self.sample().await;
-        happened.crashes = self.regions.values().map(|region| *region.trap.crashed().borrow()).sum();
+        happened.crashes = self.regions.values().map(|region| region.trap.crashed()).sum();
         Ok(happened)
     }
 
@@ -143,7 +143,7 @@ impl World {
             let trap = &self.region(LOST).trap;
             trap.hold(point, home_logs(&self.around.treaty, LOST));
             self.let_produce(self.first_lines(turns));
-            self.until("an append held", || async { Ok(trap.held().borrow().is_some()) }).await?;
+            self.until("an append held", || async { Ok(trap.held().is_some()) }).await?;
             happened.held = true;
         }
         if let Some(hold) = hold {
@@ -209,7 +209,7 @@ impl World {
         let survivor = self.region(SURVIVOR);
         let here = survivor.durable.store.ends(&logs).await?;
         survivor.planted.mirrored(here.clone());
-        let there: u64 = self.producers[&LOST].book.borrow().acks.len() as u64;
+        let there: u64 = self.producers[&LOST].book.look(|book| book.acks.len()) as u64;
         Ok(there.saturating_sub(here.iter().map(|(_, end)| end.prefix.count).sum()))
     }
 

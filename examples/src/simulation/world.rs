@@ -14,7 +14,6 @@ use dcp_core::ports::{Appends, Witness};
 use dcp_core::signed::Signer;
 use dcp_core::treaty::Treaty;
 use dcp_fencing::StateStoreWitness;
-use tokio::sync::watch;
 
 use super::defects::{Defect, Planted};
 use super::failpoints::Trap;
@@ -22,7 +21,7 @@ use super::network::{Network, Wire};
 use super::observations::{Finding, Observer};
 use super::plan::{Dark, FaultPlan};
 use super::ports::CarriedAppends;
-use super::process::Process;
+use super::process::{Board, Process};
 use super::producer::{Book, Producer};
 use super::region::{DOWN, Durable, Region, Slot, Surroundings};
 use crate::foundation;
@@ -125,8 +124,8 @@ impl World {
             stamps: Arc::clone(&self.around.clock),
             prefer_home: self.plan.dark == Some(Dark::Cut),
             batch_lines: 5,
-            gate: watch::Sender::new(0),
-            book: watch::Sender::new(Book::default()),
+            gate: Board::new(0),
+            book: Board::new(Book::default()),
             owners: Mutex::default(),
         })
     }
@@ -154,7 +153,7 @@ impl World {
             if matches!(shown, Ok(true)) {
                 return Ok(());
             }
-            let stopped = self.producers.values().find_map(|producer| producer.book.borrow().stopped.clone());
+            let stopped = self.producers.values().find_map(|producer| producer.book.look(|book| book.stopped.clone()));
             if let Some(error) = stopped {
                 return Err(stuck(what, &format!("a producer stopped: {error}")));
             }
@@ -168,14 +167,14 @@ impl World {
     /// Lets both producers go on to a record.
     pub(super) fn let_produce(&self, record: u64) {
         for producer in self.producers.values() {
-            producer.gate.send_replace(record);
+            producer.gate.change(|gate| *gate = record);
         }
     }
 
     /// Waits until both producers have every line up to a record acknowledged.
     pub(super) async fn produced(&self, record: u64) -> Result<(), Finding> {
         let own: Vec<_> = self.producers.values().map(|producer| (producer, producer.own_lines(record))).collect();
-        let all = || async { Ok(own.iter().all(|(producer, lines)| producer.book.borrow().holds(lines))) };
+        let all = || async { Ok(own.iter().all(|(producer, lines)| producer.book.look(|book| book.holds(lines)))) };
         self.until(&format!("every line up to {record} acknowledged"), all).await
     }
 
@@ -228,7 +227,7 @@ fn regions(
             around: around.clone(),
             signer: Arc::new(signer),
             durable: durable.clone(),
-            trap: Arc::new(Trap::default()),
+            trap: Arc::new(Trap::new()),
             slot: slot.clone(),
             planted: Arc::clone(planted),
             store: Arc::clone(store),
