@@ -35,6 +35,7 @@ pub(crate) use seals::CheckedSeal;
 pub(crate) use remote_handover::{from_body, to_body};
 
 use crate::drill::children::{Line, tell};
+use crate::foundation::once_free;
 
 /// Runs one region until its standard input ends.
 ///
@@ -53,9 +54,10 @@ pub async fn run(settings: RegionSettings) -> Result<(), Error> {
         .map_err(|cause| Error::stopped("unwritable-folder", format!("{}: {cause}", folder.display())))?;
     let state_at =
         |file: &str| EmbeddedStateStore::open(&EmbeddedStateSettings::new(folder.join(file), settings.region.clone()));
-    let (state, models) = (Arc::new(state_at("state.redb")?), Arc::new(state_at("models.redb")?));
+    let state = Arc::new(once_free(&*clock, || state_at("state.redb")).await?);
+    let models = Arc::new(once_free(&*clock, || state_at("models.redb")).await?);
     let events = EmbeddedEventSettings::new(folder.join("events.redb"), settings.region.clone(), entropy("events"));
-    let store = Arc::new(EmbeddedEventStore::open(&events)?);
+    let store = Arc::new(once_free(&*clock, || EmbeddedEventStore::open(&events)).await?);
 
     let deadlines = Deadlines::new(treaty.lease().request_deadline());
     let to_witness = RemoteEndpoint::new(settings.witness, &bearer, deadlines.clone(), Arc::clone(&clock))?;

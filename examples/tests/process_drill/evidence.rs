@@ -11,7 +11,7 @@ use dcp_core::runbook::Journal;
 use dcp_core::state::embedded::{EmbeddedStateSettings, EmbeddedStateStore};
 use dcp_fencing::StateStoreWitness;
 use examples::drill::data;
-use examples::foundation::Foundation;
+use examples::foundation::{Foundation, once_free};
 use examples::orders::{Home, ReadModels, expected};
 use examples::verdict::{Judgement, Verdict};
 use serde_json::Value;
@@ -100,7 +100,11 @@ pub(super) fn record(out: &Path) -> Value {
 async fn state(path: &Path, region: &RegionId) -> Option<Arc<EmbeddedStateStore>> {
     let settings = EmbeddedStateSettings::new(path.to_owned(), region.clone());
     // What was killed before it had a store has none.
-    path.exists().then(|| Arc::new(EmbeddedStateStore::open(&settings).unwrap()))
+    if !path.exists() {
+        return None;
+    }
+    let opened = once_free(&SystemClock::new(), || EmbeddedStateStore::open(&settings)).await;
+    Some(Arc::new(opened.unwrap()))
 }
 
 async fn journal(out: &Path, home: Home) -> Vec<String> {
