@@ -9,15 +9,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use dcp_core::control_plane::PeerWatch;
 use dcp_core::clock::{Clock, Moment, TokioClock};
+use dcp_core::control_plane::PeerWatch;
 use dcp_core::ids::{RegionId, SliceRef};
 use dcp_core::lease::{ChallengeState, LeaseTerms};
 use dcp_core::memory::MemoryStateStore;
 use dcp_core::ownership::{Epoch, WriteGrant};
-use dcp_core::recovery::PeerLeases;
 use dcp_core::ports::{LeaseReading, LeaseRenewal, OwnershipLease, StoreIdentity, Witness};
 use dcp_core::position::LogIncarnation;
+use dcp_core::recovery::PeerLeases;
 use dcp_core::tasks::TaskGroup;
 use dcp_core::testing::fixtures::{TwoRegions, east, orders, slice_a, slice_b, west};
 use dcp_core::{Error, Failure};

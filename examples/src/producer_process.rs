@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::drill::children::{Line, tell};
 use crate::drill::data;
-use crate::foundation::Foundation;
+use crate::foundation::{Foundation, once_free};
 use crate::orders::Home;
 use crate::producer::{Gate, MonotonicClock, Producer, ProducerSettings};
 
@@ -76,7 +76,11 @@ pub async fn run(arguments: ProducerArguments) -> Result<(), Error> {
     if arguments.prefer_home {
         settings = settings.preferring_home();
     }
-    let producer = Producer::open(settings, orders, regions, clock, Arc::new(MonotonicClock::new()))?;
+    let open = || {
+        let (clock, stamps) = (Arc::clone(&clock), Arc::new(MonotonicClock::new()));
+        Producer::open(settings.clone(), Arc::clone(&orders), regions.clone(), clock, stamps)
+    };
+    let producer = once_free(&*clock, open).await?;
     producer.gate().hold(0);
     let stop = CancellationToken::new();
     let mut group = TaskGroup::new(&stop);

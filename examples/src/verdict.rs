@@ -41,8 +41,9 @@ pub struct Rpo {
     pub log: LogId,
     /// Records acknowledged and not mirrored at the takeover; known after the return.
     pub unreplicated_records: u64,
-    /// Bound on the age of what may be missing, declared at the takeover.
-    pub declared_seconds: f64,
+    /// Bound on the age of what may be missing, declared at the takeover; null if the survivor was
+    /// restarted while the other region was dark and had seen no heartbeat in its life.
+    pub declared_seconds: Option<f64>,
     /// Estimate of what may be missing, declared at the takeover.
     pub declared_records: u64,
     /// Records still missing at the end.

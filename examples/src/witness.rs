@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::drill::children::{Line, stop_with_input, tell};
-use crate::foundation::Foundation;
+use crate::foundation::{Foundation, once_free};
 
 /// Arguments of `drill witness`.
 #[derive(Debug, Clone, Args)]
@@ -39,10 +39,10 @@ pub async fn run(arguments: &WitnessArguments) -> Result<(), Error> {
     std::fs::create_dir_all(&folder)
         .map_err(|cause| Error::stopped("unwritable-folder", format!("{}: {cause}", folder.display())))?;
     let settings = EmbeddedStateSettings::new(folder.join("state.redb"), RegionId::new("witness")?);
-    let store = Arc::new(EmbeddedStateStore::open(&settings)?);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let store = Arc::new(once_free(&*clock, || EmbeddedStateStore::open(&settings)).await?);
     genesis(&foundation, &store).await?;
 
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let server = RemoteServer::new(foundation.bearer()?, clock).state_store(Arc::clone(&store) as Arc<dyn StateStore>);
     let listener =
         TcpListener::bind("127.0.0.1:0").await.map_err(|cause| Error::stopped("no-port", cause.to_string()))?;

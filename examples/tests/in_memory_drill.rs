@@ -1,5 +1,8 @@
 //! The drill in memory, on paused time, over real order lines.
 
+// Helpers of tests panic as tests do.
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -62,7 +65,10 @@ fn each_defect_is_caught_under_a_plan_that_passes_without_it() {
 fn crash_at_each_boundary(home: Home, steps: &[&'static str]) {
     for step in steps {
         for point in [points::STEP_INTENT, points::STEP_ACTED, points::STEP_OUTCOME] {
-            let report = tell(FaultPlan::pause_in_append().crashing(home, CrashAt { step: (*step).to_owned(), point, after: 0 }), None);
+            let report = tell(
+                FaultPlan::pause_in_append().crashing(home, CrashAt { step: (*step).to_owned(), point, after: 0 }),
+                None,
+            );
             assert!(report.passed(), "{}", report.replay());
         }
     }

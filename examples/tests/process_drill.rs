@@ -1,7 +1,8 @@
 //! The drill by process, as a user runs it: the binary, folders, sockets, kills and bad input.
 //!
 //! `DRILL_MATRIX=full` crashes at every boundary of every step instead of eight of them;
-//! `DRILL_SEED` places boundaries and kills elsewhere.
+//! `DRILL_SEED` places boundaries and kills elsewhere; `DRILL_TTL` gives leases more than a second
+//! on a machine that is busy with other work.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod process_drill {

@@ -15,7 +15,7 @@ use dcp_core::ids::{CursorName, LinkId, RegionId};
 use dcp_core::log::LogId;
 use dcp_core::operation::Operation;
 use dcp_core::ports::{
-    CopyBatch, Cursor, EventSourceExt as _, EventStore, EventWriter, Key, LinkDesire, LinkState, LinkStatus,
+    CopyBatch, Cursor, EventSourceExt as _, EventStore, EventWriter, Exposure, Key, LinkDesire, LinkState, LinkStatus,
     LogProgress, MirrorLink, OwnerBatch, ReadFrom, Transaction, WriterRole,
 };
 use dcp_core::position::{LogEnd, Position, PrefixDigest};
@@ -278,6 +278,17 @@ impl MirrorLink for PlainLink {
         status.heartbeat_age = beat.map(|at| self.parts.clock.now().since(at));
         status.failure = stored.failure;
         Ok(status)
+    }
+
+    // It keeps no account of the source: what it last knew of it is what it copied.
+    async fn exposure(&self) -> Result<BTreeMap<LogId, Exposure>, Error> {
+        let status = self.status().await?;
+        let declared_seconds = status.heartbeat_age.map(|age| age.as_secs_f64());
+        let exposed = |progress: LogProgress| Exposure {
+            declared_seconds,
+            declared_records: progress.source_count.saturating_sub(progress.applied.count),
+        };
+        Ok(status.logs.into_iter().map(|(log, progress)| (log, exposed(progress))).collect())
     }
 
     async fn set_desire(&self, operation: &Operation, desire: LinkDesire) -> Result<(), Failure> {

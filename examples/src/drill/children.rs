@@ -152,8 +152,12 @@ impl Child {
         let waited = tokio::time::timeout(within, lines.wait_for(|lines| address_of(lines).is_some())).await;
         match waited {
             Ok(Ok(lines)) => address_of(&lines).ok_or_else(|| Error::retry("not-ready", self.name.clone())),
-            Ok(Err(_)) => Err(Error::stopped("child-ended", format!("{} ended before it served; see its log", self.name))),
-            Err(_) => Err(Error::retry("not-ready", format!("{} does not serve after {within:?}; see its log", self.name))),
+            Ok(Err(_)) => {
+                Err(Error::stopped("child-ended", format!("{} ended before it served; see its log", self.name)))
+            }
+            Err(_) => {
+                Err(Error::retry("not-ready", format!("{} does not serve after {within:?}; see its log", self.name)))
+            }
         }
     }
 

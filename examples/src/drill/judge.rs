@@ -90,8 +90,12 @@ fn judge_gathered(from: &Gathered, record: &RunRecord, contradictions: Vec<Strin
     let derived = Derived::of(from);
     let findings = findings(from, &derived, record);
     let takeover = Takeover::find(from);
-    let (rpo, unknown) = takeover.as_ref().map(|takeover| takeover.exposure(from, &derived)).unwrap_or_default();
-    let (write_pause_ms, notes) = write_pauses(from, &derived);
+    let left = takeover.as_ref().map(|takeover| takeover.exposure(from, &derived)).unwrap_or_default();
+    let takeover::LeftBehind { rpo, mut unknown, undeclared } = left;
+    let (write_pause_ms, mut notes) = write_pauses(from, &derived);
+    // A bound rests on heartbeats seen in a process's life: only a run that was never interrupted
+    // owes one.
+    if record.resumes == 0 { &mut unknown } else { &mut notes }.extend(undeclared);
     let fault_ns = record.fault.as_ref().map(|fault| fault.at_ns);
     let recovery = takeover.as_ref().zip(fault_ns);
     let mut verdict = Verdict {

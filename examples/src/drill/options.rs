@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use dcp_core::Error;
+use dcp_core::clock::{Entropy as _, SeededEntropy};
 
 use super::record::{Dark, Turns};
 use crate::region::CrashAfter;
@@ -21,7 +22,8 @@ pub struct DrillOptions {
     /// Only the first lines of the data.
     #[arg(long)]
     pub lines: Option<u64>,
-    /// The first region goes dark once this record of its own is acknowledged; at 40 % if absent.
+    /// The first region goes dark once this record of its own is acknowledged; if absent, at 40 %
+    /// and up to 1 % more, as the seed draws it.
     #[arg(long)]
     pub dark_at: Option<u64>,
     /// It returns once this record is acknowledged; at 60 % if absent.
@@ -74,6 +76,13 @@ impl DrillOptions {
         Ok(Duration::from_secs_f64(self.ttl))
     }
 
+    // Where the fault falls is part of what a seed decides.
+    fn drawn_below(&self, bound: u64) -> u64 {
+        let drawn = SeededEntropy::new(self.seed(), "fault").draw();
+        let number = drawn.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte));
+        number % bound.max(1)
+    }
+
     /// Where the story turns, for this many lines.
     ///
     /// # Errors
@@ -81,7 +90,7 @@ impl DrillOptions {
     pub fn turns(&self, lines: u64) -> Result<Turns, Error> {
         let turns = Turns {
             lines,
-            dark_at: self.dark_at.unwrap_or(lines * 40 / 100),
+            dark_at: self.dark_at.unwrap_or_else(|| lines * 40 / 100 + self.drawn_below(lines / 100)),
             return_at: self.return_at.unwrap_or(lines * 60 / 100),
             tail: self.tail.unwrap_or((lines / 100).max(500)),
         };

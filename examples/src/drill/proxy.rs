@@ -157,8 +157,7 @@ async fn pump(
     passes: fn(&Wiring) -> bool,
 ) {
     let mut buffer = vec![0; BUFFER_BYTES];
-    loop {
-        let Ok(read) = from.read(&mut buffer).await else { break };
+    while let Ok(read) = from.read(&mut buffer).await {
         if wiring.wait_for(passes).await.is_err() {
             break;
         }

@@ -140,7 +140,9 @@ impl World {
                 placed.iter().map(|one| one.record.digest()).collect::<Vec<_>>()
             };
             let (here, there) = (digests(west), digests(central));
-            let wrong = (here != there).then(|| format!("{log}: {} records in the west, {} in the centre, or others", here.len(), there.len()));
+            let wrong = (here != there).then(|| {
+                format!("{log}: {} records in the west, {} in the centre, or others", here.len(), there.len())
+            });
             self.around.observer.check("M1", wrong);
         }
     }
@@ -155,8 +157,12 @@ impl World {
         for producer in self.producers.values() {
             for ack in &producer.book.get().acks {
                 let place = (ack.log.clone(), ack.id);
-                let lost = [("eu-west-2", &west), ("eu-central-1", &central)].into_iter().find(|(_, held)| !held.contains(&place));
-                let wrong = lost.map(|(region, _)| format!("{region}: line {} was acknowledged in {} and is not there", ack.line, ack.log));
+                let lost = [("eu-west-2", &west), ("eu-central-1", &central)]
+                    .into_iter()
+                    .find(|(_, held)| !held.contains(&place));
+                let wrong = lost.map(|(region, _)| {
+                    format!("{region}: line {} was acknowledged in {} and is not there", ack.line, ack.log)
+                });
                 self.around.observer.check("acknowledged", wrong);
             }
         }
@@ -177,7 +183,9 @@ impl World {
         }
         for (slice, epoch, at, line) in counted {
             let newer = first.iter().find(|((of, newer), first)| *of == slice && *newer > epoch && **first <= at);
-            let wrong = newer.map(|((_, newer), _)| format!("{slice}: line {line} counted under {epoch} after the first under {newer}"));
+            let wrong = newer.map(|((_, newer), _)| {
+                format!("{slice}: line {line} counted under {epoch} after the first under {newer}")
+            });
             self.around.observer.check("F2", wrong);
         }
         Ok(())
@@ -189,7 +197,8 @@ impl World {
             let wanted = if moved { 2 + usize::from(self.plan.homecoming) } else { 1 };
             let epochs: Vec<u64> = chain.iter().map(|record| record.epoch.get()).collect();
             let rising = epochs.iter().copied().eq(1..=epochs.len() as u64);
-            let wrong = (!rising || epochs.len() != wanted).then(|| format!("{slice}: epochs {epochs:?}, {wanted} expected"));
+            let wrong =
+                (!rising || epochs.len() != wanted).then(|| format!("{slice}: epochs {epochs:?}, {wanted} expected"));
             self.around.observer.check("epochs", wrong);
         }
     }
@@ -198,14 +207,19 @@ impl World {
     fn claims(&self, chains: &BTreeMap<SliceRef, Vec<WriteGrant>>) {
         for home in Home::ALL {
             for entry in journals::entries(&self.around.observer, home.region()) {
-                let JournalEntry::Outcome { run, step, result: StepResult::Done { facts }, .. } = entry else { continue };
+                let JournalEntry::Outcome { run, step, result: StepResult::Done { facts }, .. } = entry else {
+                    continue;
+                };
                 if step.as_str() != "take-ownership" {
                     continue;
                 }
                 for one in facts.get::<Vec<Claimed>>("claimed").unwrap_or_default() {
-                    let record = chains.get(&one.slice).and_then(|chain| chain.iter().find(|record| record.epoch == one.epoch));
+                    let record =
+                        chains.get(&one.slice).and_then(|chain| chain.iter().find(|record| record.epoch == one.epoch));
                     let by = record.and_then(|record| record.claim.as_ref()).map(|claim| claim.run.clone());
-                    let wrong = (by.as_ref() != Some(&run)).then(|| format!("{run} says that it took {} under {}; the chain names {by:?}", one.slice, one.epoch));
+                    let wrong = (by.as_ref() != Some(&run)).then(|| {
+                        format!("{run} says that it took {} under {}; the chain names {by:?}", one.slice, one.epoch)
+                    });
                     self.around.observer.check("claims", wrong);
                 }
             }
@@ -233,7 +247,8 @@ impl World {
                 let own = if log.origin() == &LOST.region_id() { west } else { central };
                 let placed = own.get(log).map(Vec::as_slice).unwrap_or_default();
                 let below = placed.iter().filter(|one| one.record.epoch < epoch).count() as u64;
-                let wrong = (below != end.prefix.count).then(|| format!("{log}: sealed at {} records, {below} below epoch {epoch}", end.prefix.count));
+                let wrong = (below != end.prefix.count)
+                    .then(|| format!("{log}: sealed at {} records, {below} below epoch {epoch}", end.prefix.count));
                 self.around.observer.check("G4", wrong);
             }
         }
@@ -259,7 +274,9 @@ impl World {
             let home = if region == LOST.region() { LOST } else { SURVIVOR };
             let held = self.region(home).durable.state.read(&key).await?;
             let same = held.is_some_and(|entry| entry.value == value);
-            self.around.observer.check("journal", (!same).then(|| format!("{region}: {key} was answered and is not there")));
+            self.around
+                .observer
+                .check("journal", (!same).then(|| format!("{region}: {key} was answered and is not there")));
         }
         for home in Home::ALL {
             let lines = self.export(home).await?;

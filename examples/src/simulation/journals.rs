@@ -19,9 +19,9 @@ pub(super) fn closed_done(observer: &Observer, region: &str, kind: &str, about: 
         _ => None,
     });
     let done = |run| {
-        entries.iter().any(|entry| {
-            matches!(entry, JournalEntry::RunClosed { run: closed, result: RunResult::Done } if closed == run)
-        })
+        entries.iter().any(
+            |entry| matches!(entry, JournalEntry::RunClosed { run: closed, result: RunResult::Done } if closed == run),
+        )
     };
     opened.filter(|run| done(*run)).count()
 }

@@ -76,9 +76,8 @@ impl Producer {
         for partition in 0..PARTITIONS {
             let scope = self.home.scope_id();
             let slice = SliceRef::new(scope.clone(), self.treaty.scope(&scope)?.slice_of(partition)?.clone());
-            let of_partition = |line: &u64| {
-                self.orders.line(*line).is_some_and(|line| partition_of(line.stock_code()) == partition)
-            };
+            let of_partition =
+                |line: &u64| self.orders.line(*line).is_some_and(|line| partition_of(line.stock_code()) == partition);
             let lines = self.own_lines(u64::MAX).into_iter().filter(of_partition).collect();
             let producer = Arc::clone(self);
             process.spawn(async move {

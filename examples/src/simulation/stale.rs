@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use dcp_core::fence::{FencingToken, Term, TokenBinding};
 use dcp_core::ids::HolderId;
-use dcp_core::ports::{AppendRequest, OwnerBatch, WriterRole};
 use dcp_core::log::LogId;
+use dcp_core::ports::{AppendRequest, OwnerBatch, WriterRole};
 use dcp_core::{Error, Failure};
 use tokio::task::JoinSet;
 
@@ -69,11 +69,7 @@ impl World {
                 epoch: grant.epoch,
                 ownership: grant.digest(),
                 // As high as can be: a stale epoch must be refused whatever the term says.
-                term: Term {
-                    issuer: LOST.region_id(),
-                    holder: HolderId::new("deposed")?,
-                    revision: u64::MAX,
-                },
+                term: Term { issuer: LOST.region_id(), holder: HolderId::new("deposed")?, revision: u64::MAX },
             };
             let envelope = region.signer.sign(&binding)?;
             FencingToken::new(grant.clone(), self.around.treaty.keyring().open_by_issuer(&envelope)?)
@@ -124,4 +120,3 @@ impl World {
         writer.append(OwnerBatch::new(log, request.events)).await.map(drop)
     }
 }
-

@@ -101,7 +101,7 @@ impl World {
 
     pub(super) async fn begin(&self) -> Result<(), Error> {
         for region in self.regions.values() {
-            region.start()?;
+            region.start().await?;
         }
         for producer in self.producers.values() {
             producer.start(&self.outside)?;
@@ -382,7 +382,10 @@ impl World {
         for home in Home::ALL {
             let logs = self.around.treaty.logs_by_origin(&home.region_id());
             let (there, here) = (west.store.ends(&logs).await?, central.store.ends(&logs).await?);
-            if logs.iter().any(|log| there.get(log).map(|end| end.prefix.count) != here.get(log).map(|end| end.prefix.count)) {
+            if logs
+                .iter()
+                .any(|log| there.get(log).map(|end| end.prefix.count) != here.get(log).map(|end| end.prefix.count))
+            {
                 return Ok(false);
             }
             for region in [west, central] {

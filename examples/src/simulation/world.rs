@@ -79,17 +79,8 @@ impl World {
         let outside = Process::start();
         around.network.host("witness", &outside);
         let regions = regions(&plan, defect, &around, signers, &genesis);
-        let mut world = Self {
-            plan,
-            orders,
-            around,
-            regions,
-            producers: BTreeMap::new(),
-            witness,
-            genesis,
-            down: None,
-            outside,
-        };
+        let mut world =
+            Self { plan, orders, around, regions, producers: BTreeMap::new(), witness, genesis, down: None, outside };
         for home in Home::ALL {
             let producer = world.producer(home);
             world.producers.insert(home, producer);

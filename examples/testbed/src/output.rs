@@ -73,12 +73,19 @@ mod tests {
     #[test]
     fn reads_what_cargo_prints() {
         let target = |text: &str| Some(Line::Target(text.to_owned()));
-        assert_eq!(read("     Running unittests src/lib.rs (target/debug/deps/dcp_core-0a1b)"), target("dcp_core (unit)"));
+        assert_eq!(
+            read("     Running unittests src/lib.rs (target/debug/deps/dcp_core-0a1b)"),
+            target("dcp_core (unit)")
+        );
         assert_eq!(read("     Running tests/remote/main.rs (target/debug/deps/remote-0a1b)"), target("remote"));
         assert_eq!(read("   Doc-tests dcp_core"), target("dcp_core (documentation)"));
-        let counts = "test result: FAILED. 7 passed; 1 failed; 2 ignored; 0 measured; 3 filtered out; finished in 0.10s";
+        let counts =
+            "test result: FAILED. 7 passed; 1 failed; 2 ignored; 0 measured; 3 filtered out; finished in 0.10s";
         assert_eq!(read(counts), Some(Line::Counts { passed: 7, failed: 1, ignored: 2 }));
-        assert_eq!(read("matrix: 18 boundaries of blackout"), Some(Line::Note("matrix: 18 boundaries of blackout".to_owned())));
+        assert_eq!(
+            read("matrix: 18 boundaries of blackout"),
+            Some(Line::Note("matrix: 18 boundaries of blackout".to_owned()))
+        );
     }
 
     #[test]
@@ -95,7 +102,14 @@ mod tests {
 
     #[test]
     fn says_nothing_of_other_lines() {
-        for line in ["", "running 3 tests", "test result: odd", "testing ... ok", "   Compiling dcp-core v0.1.0", "test x ... odd"] {
+        for line in [
+            "",
+            "running 3 tests",
+            "test result: odd",
+            "testing ... ok",
+            "   Compiling dcp-core v0.1.0",
+            "test x ... odd",
+        ] {
             assert_eq!(read(line), None, "{line:?}");
         }
     }

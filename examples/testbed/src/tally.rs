@@ -88,7 +88,8 @@ mod tests {
 
     #[test]
     fn counts_skipped_tests_without_a_name() {
-        let tally = tally("Running tests/a.rs (target/a-1)\ntest result: ok. 0 passed; 0 failed; 2 ignored; 0 measured");
+        let tally =
+            tally("Running tests/a.rs (target/a-1)\ntest result: ok. 0 passed; 0 failed; 2 ignored; 0 measured");
         assert_eq!(tally.skipped.len(), 2);
     }
 }

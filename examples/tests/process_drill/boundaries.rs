@@ -10,10 +10,8 @@ use super::evidence::{Evidence, has_passed};
 const POINTS: [&str; 3] = ["intent", "acted", "outcome"];
 const BLACKOUT: [&str; 6] =
     ["pause-link", "declare-exposure", "take-ownership", "seal-guards", "open-logs", "confirm-health"];
-const REJOIN: [&str; 7] =
-    ["seal-returned", "classify", "deliver-tail", "refold", "catch-up", "parity", "reopen-link"];
-const SWITCHOVER: [&str; 6] =
-    ["release", "await-ends", "take-ownership", "seal-guards", "open-logs", "confirm-health"];
+const REJOIN: [&str; 7] = ["seal-returned", "classify", "deliver-tail", "refold", "catch-up", "parity", "reopen-link"];
+const SWITCHOVER: [&str; 6] = ["release", "await-ends", "take-ownership", "seal-guards", "open-logs", "confirm-health"];
 
 // Steps of a switchover that have the name of a step of the blackout, which comes first, are
 // reached by a crash right before them.

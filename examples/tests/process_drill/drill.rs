@@ -116,8 +116,9 @@ impl Drill {
     }
 
     /// Arguments of a fresh drill, with more of them.
-    pub(super) fn fresh<'a>(more: &[&'a str]) -> Vec<&'a str> {
-        [&["--lines", "3000", "--ttl", "1"], more].concat()
+    pub(super) fn fresh(more: &[&str]) -> Vec<String> {
+        let lease = ttl().to_string();
+        [&["--lines", "3000", "--ttl", &lease], more].concat().into_iter().map(str::to_owned).collect()
     }
 
     /// Begins a drill and runs it to its end.
@@ -179,6 +180,11 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Time to live of the leases, in seconds: a machine that is busy with other work needs more.
+pub(super) fn ttl() -> f64 {
+    std::env::var("DRILL_TTL").map_or(1.0, |text| text.parse().expect("DRILL_TTL is a number"))
 }
 
 /// The seed that places boundaries and kills.

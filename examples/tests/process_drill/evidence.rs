@@ -11,7 +11,7 @@ use dcp_core::runbook::Journal;
 use dcp_core::state::embedded::{EmbeddedStateSettings, EmbeddedStateStore};
 use dcp_fencing::StateStoreWitness;
 use examples::drill::data;
-use examples::foundation::Foundation;
+use examples::foundation::{Foundation, once_free};
 use examples::orders::{Home, ReadModels, expected};
 use examples::verdict::{Judgement, Verdict};
 use serde_json::Value;
@@ -25,7 +25,7 @@ pub(super) static EXPECTED: LazyLock<ReadModels> = LazyLock::new(|| {
 });
 
 /// What is on disk at one moment.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Evidence {
     run: String,
     journals: BTreeMap<String, Vec<String>>,
@@ -37,13 +37,14 @@ impl Evidence {
     /// Reads a folder in which nothing runs.
     pub(super) fn of(out: &Path) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let mut evidence = Self { run: record(out)["run"].as_str().unwrap().to_owned(), ..Self::default() };
+        let run = record(out)["run"].as_str().unwrap().to_owned();
+        let (journals, acks, epochs) = (BTreeMap::new(), BTreeMap::new(), runtime.block_on(epochs(out)));
+        let mut evidence = Self { run, journals, acks, epochs };
         for home in Home::ALL {
             let region = home.region().to_owned();
             evidence.journals.insert(region.clone(), runtime.block_on(journal(out, home)));
             evidence.acks.insert(region.clone(), whole_lines(&out.join("acks").join(format!("{region}.jsonl"))));
         }
-        evidence.epochs = runtime.block_on(epochs(out));
         evidence
     }
 
@@ -99,7 +100,11 @@ pub(super) fn record(out: &Path) -> Value {
 async fn state(path: &Path, region: &RegionId) -> Option<Arc<EmbeddedStateStore>> {
     let settings = EmbeddedStateSettings::new(path.to_owned(), region.clone());
     // What was killed before it had a store has none.
-    path.exists().then(|| Arc::new(EmbeddedStateStore::open(&settings).unwrap()))
+    if !path.exists() {
+        return None;
+    }
+    let opened = once_free(&SystemClock::new(), || EmbeddedStateStore::open(&settings)).await;
+    Some(Arc::new(opened.unwrap()))
 }
 
 async fn journal(out: &Path, home: Home) -> Vec<String> {

@@ -19,9 +19,8 @@ use examples::drill::options::DrillOptions;
 use examples::orders::Home;
 use tokio_util::sync::CancellationToken;
 
-use super::drill::Drill;
+use super::drill::{Drill, ttl};
 
-const TTL: Duration = Duration::from_secs(1);
 const DEADLINE: Duration = Duration::from_secs(20);
 
 #[derive(Parser)]
@@ -39,7 +38,8 @@ struct Running {
 }
 
 async fn started(out: &Path) -> Running {
-    let arguments = ["drill", "--lines", "3000", "--ttl", "1", "--out", out.to_str().unwrap()];
+    let place = ["--out", out.to_str().unwrap()];
+    let arguments = [vec!["drill".to_owned()], Drill::fresh(&place)].concat();
     let options = Options::parse_from(arguments).drill;
     let folder = Folder::lock(out).unwrap();
     let record = folder.begin(&options, &data::load(None, options.lines).unwrap()).unwrap();
@@ -90,7 +90,7 @@ async fn a_region_behind_a_cut_link_is_never_taken_over() {
     running.until("the first 500 lines", async |running| running.acknowledged() == 500).await;
     running.group.part().unwrap();
     // Longer than a challenge waits: whoever took the silence of the link for death would act now.
-    running.clock.sleep(TTL * 4).await;
+    running.clock.sleep(Duration::from_secs_f64(ttl() * 4.0)).await;
     for home in Home::ALL {
         let status = running.group.region(home).unwrap().1.status().await.unwrap();
         assert!(status.plane.runs.is_empty(), "{}: {:?}", home.region(), status.plane.runs);
@@ -127,9 +127,9 @@ async fn a_running_region_refuses_other_keys_drills_and_readers_of_its_files() {
         let Err(Failure::NotApplied(error)) = answer else { panic!("let in with another key: {answer:?}") };
         assert_eq!((error.kind(), error.code()), (ErrorKind::Refused, "wrong-key"));
     }
-    drill.begin(&[]).with(2).saying(&["in use", "another --out"]);
+    drill.begin(&[]).with(2).saying(&["in-use", "another --out"]);
     drill.resume(&[]).with(2).saying(&["another drill works in it"]);
-    drill.run(["dump", "--region", "eu-west-2"]).with(2).saying(&["in use"]);
+    drill.run(["dump", "--region", "eu-west-2"]).with(2).saying(&["in-use"]);
     assert_eq!(running.open().await, [4, 4]);
     running.end().await;
 }

@@ -39,6 +39,16 @@ impl ClockOffset {
     }
 }
 
+/// What a takeover left behind.
+#[derive(Debug, Default)]
+pub(super) struct LeftBehind {
+    pub(super) rpo: Vec<Rpo>,
+    /// What is not known of it.
+    pub(super) unknown: Vec<String>,
+    /// Logs of which no bound was declared: a survivor that was restarted has seen no heartbeat.
+    pub(super) undeclared: Vec<String>,
+}
+
 /// A blackout's change of owner.
 #[derive(Debug, Clone)]
 pub(super) struct Takeover {
@@ -92,7 +102,7 @@ impl Takeover {
     }
 
     /// What it left behind, by log that the lost region had owned; and what is not known of it.
-    pub(super) fn exposure(&self, from: &Gathered, derived: &Derived) -> (Vec<Rpo>, Vec<String>) {
+    pub(super) fn exposure(&self, from: &Gathered, derived: &Derived) -> LeftBehind {
         let declared: BTreeMap<LogId, Exposure> = from
             .story
             .done(&self.run, "declare-exposure")
@@ -105,9 +115,8 @@ impl Takeover {
             .find(|fact| fact.step == "classify" && fact.is_done() && fact.region == self.survivor)
             .and_then(|fact| fact.facts.get::<BTreeMap<LogId, u64>>("unreplicated").ok())
             .unwrap_or_default();
-        let largest = declared.values().filter_map(|one| one.declared_seconds).fold(0.0, f64::max);
         let lost = self.lost_records(derived);
-        let (mut rpo, mut unknown) = (Vec::new(), Vec::new());
+        let (mut rpo, mut unknown, mut undeclared) = (Vec::new(), Vec::new(), Vec::new());
         for (number, entry) in from.logs.iter().filter(|(_, entry)| entry.origin == self.lost) {
             if !self.slices.contains_key(&from.logs.slices()[entry.slice]) {
                 continue;
@@ -115,10 +124,7 @@ impl Takeover {
             let one = declared.get(&entry.id);
             let seconds = one.and_then(|one| one.declared_seconds);
             if seconds.is_none() {
-                unknown.push(format!(
-                    "{}: no bound was declared; the largest of the other logs stands in for it",
-                    entry.id
-                ));
+                undeclared.push(format!("{}: no bound was declared", entry.id));
             }
             let missing = unreplicated.get(&entry.id).map(|tail| self.acknowledged_in_tail(from, number, *tail));
             if missing.is_none() {
@@ -127,12 +133,12 @@ impl Takeover {
             rpo.push(Rpo {
                 log: entry.id.clone(),
                 unreplicated_records: missing.unwrap_or(0),
-                declared_seconds: seconds.unwrap_or(largest),
+                declared_seconds: seconds,
                 declared_records: one.map_or(0, |one| one.declared_records),
                 lost_records: lost.get(&number).copied().unwrap_or(0),
             });
         }
-        (rpo, unknown)
+        LeftBehind { rpo, unknown, undeclared }
     }
 
     // Of the tail that had not been mirrored, what the lost region had acknowledged: the rest was in

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dcp_core::Error;
-use dcp_core::control_plane::Order;
+use dcp_core::control_plane::{Order, RunStatus};
 use dcp_core::ids::{SliceId, SliceRef};
 
 use super::{LOST, SURVIVOR, Stage};
@@ -24,21 +24,26 @@ impl Stage {
         // Production goes on during the move, so that the write pause is one that producers feel.
         let level = self.level_after(home);
         self.group.hold(level).await?;
-        let (_, control) = self.group.region(LOST)?;
-        // A run that a crash left open is resumed by the plane itself, and may have ended by now.
-        let status = self.until_status(LOST, "a plane that leads and has looked at its journal", led).await?;
-        if !status.open.contains_key(&slice.to_string()) {
-            let order = Order::Switchover { slice: slice.clone(), from: SURVIVOR.region_id() };
-            if let Err(error) = control.carry_out(order, &*self.clock).await
-                && error.code() != "not-from-owner"
-            {
-                return Err(error);
-            }
-            self.until_status(LOST, "the slice at home", |status| status.open.contains_key(&slice.to_string())).await?;
-        }
+        self.bring_home(&slice).await?;
         self.produce_to(level).await?;
         self.printer.say(&format!("{slice} is at home again"));
         Ok(Phase::Homecoming(home + 1))
+    }
+
+    // After a crash the slice may be owned at home already; its plane then ends the run by itself.
+    async fn bring_home(&self, slice: &SliceRef) -> Result<(), Error> {
+        let order = Order::Switchover { slice: slice.clone(), from: SURVIVOR.region_id() };
+        let (_, control) = self.group.region(LOST)?;
+        match control.carry_out(order.clone(), &*self.clock).await {
+            Err(error) if self.resumed && error.code() == "not-from-owner" => {}
+            ended => return ended.map(|_| ()),
+        }
+        self.until_status(LOST, "the end of a planned move that a crash interrupted", |status| {
+            let runs = |(driven, run): &(Order, RunStatus)| *driven == order && *run == RunStatus::Running;
+            status.open.contains_key(&slice.to_string()) && !status.plane.runs.values().any(runs)
+        })
+        .await
+        .map(|_| ())
     }
 
     // 5 % of the lines from one move to the next, as far as there are so many.
@@ -75,8 +80,4 @@ impl Stage {
         let level = status.links.values().all(|link| link.connected && link.lag_records() == 0);
         status.records >= self.record.turns.lines && complete && clean && level
     }
-}
-
-fn led(status: &RegionStatus) -> bool {
-    status.plane.term.is_some()
 }

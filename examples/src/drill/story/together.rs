@@ -28,7 +28,7 @@ impl Stage {
             return Ok(Phase::Produced);
         };
         self.grow_tail().await?;
-        let held = self.hold_one_append(dark).await?;
+        let held = self.hold_appends(dark).await?;
         let fault = self.fault(held).await?;
         self.record.fault = Some(fault.clone());
         // Durable before it happens: a region that was dark stays dark, whatever is killed now.
@@ -66,24 +66,31 @@ impl Stage {
         (0..=turns.dark_at).rev().find(|record| self.own_lines_to(LOST, *record) <= wanted).unwrap_or(0)
     }
 
-    // One append is held exactly between check and commit; before a kill, between commit and answer.
-    // Of an odd partition: in `cut` the even ones go on preferring the lost region.
-    async fn hold_one_append(&self, dark: Dark) -> Result<Option<String>, Error> {
-        let point = if dark == Dark::Kill { points::APPEND_COMMITTED } else { points::APPEND_CHECKED };
-        let scope = LOST.scope_id();
-        let odd = (0..crate::orders::PARTITIONS).filter(|partition| partition % 2 == 1);
-        let details: BTreeSet<String> =
-            odd.map(|partition| LogId::new(scope.clone(), LOST.region_id(), partition).to_string()).collect();
+    // One append is held exactly between check and commit, unless the region is to be killed, and one
+    // between commit and answer: should a crash of everything take the first with it, the second has
+    // left a record that nobody was promised. Of odd partitions: in `cut` the even ones go on
+    // preferring the lost region.
+    async fn hold_appends(&self, dark: Dark) -> Result<Option<String>, Error> {
+        let wanted = match dark {
+            Dark::Kill => vec![(points::APPEND_COMMITTED, 1)],
+            Dark::Pause | Dark::Cut => vec![(points::APPEND_CHECKED, 1), (points::APPEND_COMMITTED, 3)],
+        };
         let (_, control) = self.group.region(LOST)?;
-        control.arm(&Arming { point: point.to_owned(), details }).await?;
+        for (point, of_four) in &wanted {
+            let partitions = (0..crate::orders::PARTITIONS).filter(|partition| partition % 4 == *of_four);
+            let log = |partition| LogId::new(LOST.scope_id(), LOST.region_id(), partition).to_string();
+            let details: BTreeSet<String> = partitions.map(log).collect();
+            control.arm(&Arming { point: (*point).to_owned(), details }).await?;
+        }
         // From here to the survivor's first acknowledgement the lost region's producer never holds.
         let level = if dark == Dark::Cut { self.record.turns.dark_at } else { self.record.turns.return_at };
         self.group.hold(level).await?;
         let deadline = self.clock.now().after(HELD_WITHIN);
         let mut level = level;
         while self.clock.now() < deadline {
-            if let Some(held) = control.status().await?.held.at.get(point) {
-                return Ok(Some(held.clone()));
+            let held = control.status().await?.held.at;
+            if wanted.iter().all(|(point, _)| held.contains_key(*point)) {
+                return Ok(wanted.first().and_then(|(point, _)| held.get(*point).cloned()));
             }
             if dark == Dark::Cut {
                 level = (level + self.step_of_cut()).min(self.record.turns.return_at);

@@ -1,7 +1,5 @@
 //! What a region is given of the other one, carried to the process that serves it now.
 
-
-
 use async_trait::async_trait;
 use dcp_core::fence::{Fence, FencingToken};
 use dcp_core::ids::{RegionId, ResourceId, SliceRef};
@@ -72,4 +70,3 @@ impl Handover for CarriedHandover {
         self.wire.carry(released).await.unwrap_or_else(unread)
     }
 }
-
