@@ -47,6 +47,8 @@ pub struct Report {
     pub plan: &'static str,
     /// The seed.
     pub seed: u64,
+    /// Lines of the data.
+    pub lines: u64,
     /// The defect that was planted, if any.
     pub defect: Option<Defect>,
     /// Where a process was made to end, if anywhere.
@@ -87,7 +89,8 @@ impl Report {
             || format!("what did not happen: {:?}", self.vacuous),
             |finding| format!("{}: {}", finding.check, finding.what),
         );
-        format!("DRILL_PLAN={} DRILL_SEED={}{crash}{defect} -- {first}", self.plan, self.seed)
+        let (plan, seed, lines) = (self.plan, self.seed, self.lines);
+        format!("DRILL_PLAN={plan} DRILL_SEED={seed} DRILL_LINES={lines}{crash}{defect} -- {first}")
     }
 }
 
@@ -113,8 +116,8 @@ pub fn drill(plan: FaultPlan, seed: u64, defect: Option<Defect>, orders: &Arc<Or
         }
         let (findings, checked) = world.around.observer.findings();
         let vacuous = vacuous(&plan, &happened);
-        let (name, crash) = (plan.name, plan.crash);
-        Ok(Report { plan: name, seed, defect, crash, findings, checked, happened, vacuous, journals })
+        let (name, lines, crash) = (plan.name, plan.lines, plan.crash);
+        Ok(Report { plan: name, seed, lines, defect, crash, findings, checked, happened, vacuous, journals })
     })
 }
 
