@@ -100,3 +100,10 @@ fn a_renewing_owner_behind_a_dark_link_is_never_taken_over() {
     assert!(refusal.starts_with("take-ownership") && refusal.contains("lease/eu-west-2"), "{refusal}");
     assert!(report.findings.is_empty(), "{:?}", report.findings);
 }
+
+#[test]
+fn scratch() {
+    tracing_subscriber::fmt().with_env_filter(std::env::var("LOG").unwrap_or_default()).without_time().init();
+    let report = tell(FaultPlan::named(&std::env::var("PLAN").unwrap()).unwrap(), None);
+    println!("{}", report.replay());
+}

@@ -131,7 +131,7 @@ impl World {
         }
         self.let_produce(turns.tail);
         self.produced(turns.tail).await?;
-        self.throttle(Some(0)).map_err(|error| stuck("the throttle", &error.to_string()))?;
+        self.throttle(SURVIVOR, Some(0)).map_err(|error| stuck("the throttle", &error.to_string()))?;
         self.sleep(Duration::from_millis(200)).await;
         self.let_produce(turns.dark);
         self.produced(turns.dark).await?;
@@ -196,8 +196,8 @@ impl World {
         }
     }
 
-    fn throttle(&self, rate: Option<u64>) -> Result<(), Error> {
-        for link in self.region(SURVIVOR).served()?.links.values() {
+    fn throttle(&self, home: Home, rate: Option<u64>) -> Result<(), Error> {
+        for link in self.region(home).served()?.links.values() {
             link.set_throttle(rate);
         }
         Ok(())
@@ -269,6 +269,10 @@ impl World {
         // Sent while it is still asleep, so that they are the first things that it wakes to.
         let attempts = self.stale_attempts(turns.back).map_err(failed)?;
         self.sleep(Duration::from_millis(10)).await;
+        if self.plan.held_until == HeldUntil::Sealing {
+            // Or it would find its lines in the mirror of what the survivor wrote, and append nothing.
+            self.throttle(LOST, Some(0)).map_err(failed)?;
+        }
         self.region(LOST).served().map_err(failed)?.process.resume();
         if self.plan.held_until == HeldUntil::Awake {
             self.region(LOST).trap.release();
@@ -278,7 +282,7 @@ impl World {
             self.sleep(Duration::from_secs(1)).await;
             self.mend();
         }
-        self.throttle(None).map_err(failed)
+        self.throttle(SURVIVOR, None).map_err(failed)
     }
 
     async fn rejoin(&mut self, turns: Turns, happened: &mut Happened) -> Result<(), Finding> {
@@ -288,10 +292,14 @@ impl World {
             if self.plan.held_until == HeldUntil::Sealing {
                 self.sleep(Duration::from_secs(3)).await;
                 self.region(LOST).trap.release();
+                self.sleep(Duration::from_millis(500)).await;
+                self.throttle(LOST, None)?;
             }
+            Ok::<_, Error>(())
         };
-        let (rejoined, ()) = tokio::join!(rejoining, releasing);
+        let (rejoined, released) = tokio::join!(rejoining, releasing);
         rejoined?;
+        released.map_err(|error| stuck("the release", &error.to_string()))?;
         self.produced(turns.rejoined).await?;
         self.sample().await;
         if self.plan.ends_after_rejoin {

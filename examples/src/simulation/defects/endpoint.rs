@@ -20,15 +20,14 @@ pub(super) struct OpenFromStart {
 }
 
 impl OpenFromStart {
-    async fn append_anyway(&self, request: AppendRequest) -> Result<Appended, Failure> {
-        let place = || {
-            let slice = self.treaty.scope(&request.scope)?.slice_of(request.partition)?.clone();
-            let grant =
-                self.genesis.iter().find(|grant| grant.slice.scope == request.scope && grant.slice.slice == slice);
-            let grant = grant.ok_or_else(|| Error::invalid("no-grant", slice.to_string()))?;
-            Ok::<_, Error>((self.treaty.logs_of(&grant.slice, self.inner.region())?, grant.clone()))
-        };
-        let (logs, grant) = place().map_err(Failure::NotApplied)?;
+    // The grant that the region had at genesis, if the slice was its own.
+    fn first_grant(&self, request: &AppendRequest) -> Option<&WriteGrant> {
+        let slice = self.treaty.scope(&request.scope).ok()?.slice_of(request.partition).ok()?;
+        self.genesis.iter().find(|grant| grant.slice.scope == request.scope && &grant.slice.slice == slice)
+    }
+
+    async fn append_anyway(&self, request: AppendRequest, grant: WriteGrant) -> Result<Appended, Failure> {
+        let logs = self.treaty.logs_of(&grant.slice, self.inner.region()).map_err(Failure::NotApplied)?;
         let writer = self.store.open_writer(&logs, WriterRole::Owner(grant)).await?;
         let log = LogId::new(request.scope.clone(), self.inner.region().clone(), request.partition);
         writer.append(OwnerBatch::new(log, request.events)).await
@@ -46,9 +45,11 @@ impl Appends for OpenFromStart {
     }
 
     async fn append(&self, request: AppendRequest) -> Result<Appended, Failure> {
-        match self.inner.append(request.clone()).await {
-            Err(Failure::NotApplied(error)) if error.code() == "closed" => self.append_anyway(request).await,
-            answer => answer,
+        match (self.inner.append(request.clone()).await, self.first_grant(&request)) {
+            (Err(Failure::NotApplied(error)), Some(grant)) if error.code() == "closed" => {
+                self.append_anyway(request, grant.clone()).await
+            }
+            (answer, _) => answer,
         }
     }
 }
