@@ -7,6 +7,7 @@
 mod assembly;
 mod failpoints;
 mod heartbeat;
+mod lives;
 mod operations;
 mod probes;
 mod remote_handover;
@@ -26,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use assembly::{Assembled, Fittings, Ingredients, Plain, assemble, assemble_with, guard_resource};
 pub use failpoints::{Arming, CrashAfter, Held, HeldFailpoints};
+pub use lives::next_life;
 pub use operations::{Ask, OrderRequest, RegionStatus};
 pub use settings::{RegionArguments, RegionSettings};
 
@@ -47,15 +49,17 @@ pub async fn run(settings: RegionSettings) -> Result<(), Error> {
     let treaty = settings.foundation.treaty()?;
     let bearer = settings.foundation.bearer()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let entropy =
-        |purpose: &str| Arc::new(SeededEntropy::new(settings.seed, &format!("{}/{purpose}", settings.region)));
-
     std::fs::create_dir_all(&folder)
         .map_err(|cause| Error::stopped("unwritable-folder", format!("{}: {cause}", folder.display())))?;
     let state_at =
         |file: &str| EmbeddedStateStore::open(&EmbeddedStateSettings::new(folder.join(file), settings.region.clone()));
     let state = Arc::new(once_free(&*clock, || state_at("state.redb")).await?);
     let models = Arc::new(once_free(&*clock, || state_at("models.redb")).await?);
+    let life = next_life(&*state).await?;
+    let entropy = |purpose: &str| {
+        let purpose = format!("{}/{purpose}/life {life}", settings.region);
+        Arc::new(SeededEntropy::new(settings.seed, &purpose))
+    };
     let events = EmbeddedEventSettings::new(folder.join("events.redb"), settings.region.clone(), entropy("events"));
     let store = Arc::new(once_free(&*clock, || EmbeddedEventStore::open(&events)).await?);
 

@@ -80,14 +80,14 @@ impl Report {
     #[must_use]
     pub fn replay(&self) -> String {
         let crash = self.crash.as_ref().map_or_else(String::new, |(home, crash)| {
-            format!(" crash={}:{}:{}:{}", home.region(), crash.step, crash.point, crash.after)
+            format!(" DRILL_CRASH={}:{}:{}", home.region(), crash.step, crash.point)
         });
-        let defect = self.defect.map_or_else(String::new, |defect| format!(" defect={defect:?}"));
+        let defect = self.defect.map_or_else(String::new, |defect| format!(" (defect {defect:?})"));
         let first = self.findings.first().map_or_else(
-            || format!("vacuous: {:?}", self.vacuous),
+            || format!("what did not happen: {:?}", self.vacuous),
             |finding| format!("{}: {}", finding.check, finding.what),
         );
-        format!("plan={} seed={}{crash}{defect} -- {first}", self.plan, self.seed)
+        format!("DRILL_PLAN={} DRILL_SEED={}{crash}{defect} -- {first}", self.plan, self.seed)
     }
 }
 

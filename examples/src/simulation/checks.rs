@@ -49,6 +49,7 @@ impl World {
         self.chains(&chains);
         self.claims(&chains);
         self.seals(&chains, &west, &central);
+        self.terms();
         self.journals().await?;
         happened.copies = copies(&central);
         let status = self.region(SURVIVOR).served()?.projector.status().await?;
@@ -249,6 +250,20 @@ impl World {
                 let wrong = (below != end.prefix.count)
                     .then(|| format!("{log}: sealed at {} records, {below} below epoch {epoch}", end.prefix.count));
                 self.around.observer.check("G4", wrong);
+            }
+        }
+    }
+
+    // No two drivers of a journal have had one term.
+    fn terms(&self) {
+        for home in Home::ALL {
+            let mut highest = 0;
+            for entry in journals::entries(&self.around.observer, home.region()) {
+                let JournalEntry::DriverTaken { term } = entry else { continue };
+                let wrong = (term.revision <= highest)
+                    .then(|| format!("{}: term {} after term {highest}", home.region(), term.revision));
+                highest = highest.max(term.revision);
+                self.around.observer.check("terms", wrong);
             }
         }
     }

@@ -12,8 +12,8 @@ use super::process::Board;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs)]
 pub struct CrashAt {
-    /// Kind of the plan that the step belongs to.
-    pub step: &'static str,
+    /// The step.
+    pub step: String,
     /// One of [`points`](dcp_core::ports::failpoints::points).
     pub point: &'static str,
     /// How often the place is passed before; the first time is 0.

@@ -86,7 +86,7 @@ impl FaultPlan {
     #[must_use]
     pub fn all() -> Vec<Self> {
         let base = Self::pause_in_append;
-        let at_takeover = CrashAt { step: "take-ownership", point: points::STEP_OUTCOME, after: 0 };
+        let at_takeover = CrashAt { step: "take-ownership".to_owned(), point: points::STEP_OUTCOME, after: 0 };
         vec![
             base(),
             Self::killed("kill"),
@@ -113,6 +113,17 @@ impl FaultPlan {
     #[must_use]
     pub fn over(self, lines: u64) -> Self {
         Self { lines, ..self }
+    }
+
+    /// With the crash that a replay line names: `REGION:STEP:POINT`.
+    #[must_use]
+    pub fn crashing_as_named(self, name: &str) -> Option<Self> {
+        let mut parts = name.split(':');
+        let (region, step, point) = (parts.next()?, parts.next()?, parts.next()?);
+        let home = Home::ALL.into_iter().find(|home| home.region() == region)?;
+        let points = [points::STEP_INTENT, points::STEP_ACTED, points::STEP_OUTCOME];
+        let point = points.into_iter().find(|known| *known == point)?;
+        Some(self.crashing(home, CrashAt { step: step.to_owned(), point, after: 0 }))
     }
 
     /// With a process that ends at a boundary of a step.

@@ -27,7 +27,7 @@ use super::observations::Observer;
 use super::ports::{CarriedGuard, CarriedHandover, CarriedSource, CarriedState, CarriedStore, ObservedAppends};
 use super::process::Process;
 use crate::orders::Home;
-use crate::region::{Assembled, CheckedSeal, Ingredients, assemble_with, guard_resource};
+use crate::region::{Assembled, CheckedSeal, Ingredients, assemble_with, guard_resource, next_life};
 
 /// What one life of a region's process offers to others and to the story.
 #[derive(Debug)]
@@ -133,9 +133,10 @@ impl Region {
     }
 
     /// Starts a process on what is durable.
-    pub(super) fn start(&self) -> Result<(), Error> {
+    pub(super) async fn start(&self) -> Result<(), Error> {
         let process = Process::start();
-        let assembled = assemble_with(self.ingredients(&process)?, &*self.planted)?;
+        let life = next_life(&self.durable.state).await?;
+        let assembled = assemble_with(self.ingredients(&process, life)?, &*self.planted)?;
         let Assembled { plane, handle, parts, releases, links, projector, .. } = assembled;
         let endpoint = self.planted.endpoint(self, Arc::clone(&parts.appends) as Arc<dyn Appends>);
         let appends = Arc::new(ObservedAppends { inner: endpoint, observer: Arc::clone(&self.around.observer) });
@@ -161,7 +162,7 @@ impl Region {
     pub(super) async fn restart(&self) -> Result<(), Error> {
         self.durable.reopen();
         self.planted.reopened(&self.durable).await;
-        self.start()
+        self.start().await
     }
 
     /// The store of read models, past the process.
@@ -205,7 +206,7 @@ impl Region {
         })
     }
 
-    fn ingredients(&self, process: &Arc<Process>) -> Result<Ingredients, Error> {
+    fn ingredients(&self, process: &Arc<Process>, life: u64) -> Result<Ingredients, Error> {
         let clock = self.clock(process);
         let local = Path::Local(Arc::clone(process));
         let state: Arc<dyn StateStore> = self.planted.state(self.home, &self.durable.state);
@@ -221,8 +222,8 @@ impl Region {
             region: self.home.region_id(),
             treaty: Arc::clone(&self.around.treaty),
             signer: Arc::clone(&self.signer),
-            entropy: Arc::new(SeededEntropy::new(self.around.seed, &format!("{}/plane", self.name()))),
-            jitter: Arc::new(SeededEntropy::new(self.around.seed, &format!("{}/jitter", self.name()))),
+            entropy: Arc::new(SeededEntropy::new(self.around.seed, &format!("{}/plane/life {life}", self.name()))),
+            jitter: Arc::new(SeededEntropy::new(self.around.seed, &format!("{}/jitter/life {life}", self.name()))),
             failpoints: Arc::new(Trapped { trap: Arc::clone(&self.trap), kill }),
             store: Arc::new(CarriedStore::new(process, Arc::clone(&self.store))),
             state: Arc::new(CarriedState::new(local.clone(), state)),

@@ -101,7 +101,7 @@ impl World {
 
     pub(super) async fn begin(&self) -> Result<(), Error> {
         for region in self.regions.values() {
-            region.start()?;
+            region.start().await?;
         }
         for producer in self.producers.values() {
             producer.start(&self.outside)?;

@@ -31,7 +31,7 @@ use crate::orders::{Home, Orders};
 pub(super) const TTL: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(20);
 /// How long anything in the story may take.
-pub(super) const PATIENCE: Duration = Duration::from_secs(90);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Everything.
 #[derive(Debug)]
