@@ -6,7 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use dcp_core::ids::{RegionId, SliceRef};
 use dcp_core::ownership::{Evidence, WriteGrant};
-use dcp_core::ports::{Condition, Entry, Key, LeaseReading, LeaseRenewal, Revision, StateStore, StoreIdentity, Transaction, Witness, Write};
+use dcp_core::ports::{
+    Condition, Entry, Key, LeaseReading, LeaseRenewal, Revision, StateStore, StoreIdentity, Transaction, Witness, Write,
+};
 use dcp_core::position::LogIncarnation;
 use dcp_core::signed::Envelope;
 use dcp_core::treaty::Treaty;
