@@ -92,7 +92,7 @@ async fn count_for_ever(store: Arc<EmbeddedStateStore>, task: u32) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "the child process that the kill test starts"]
+#[ignore = "helper: the child process that the kill test starts"]
 async fn child() {
     let directory = PathBuf::from(std::env::var(DIRECTORY).unwrap());
     let epoch = std::env::var(EPOCH).unwrap().parse().unwrap();

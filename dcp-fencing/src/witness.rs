@@ -24,7 +24,7 @@ use dcp_core::ownership::{Claim, WriteGrant};
 use dcp_core::ports::state_store::SCAN_MAX;
 use dcp_core::ports::{Entry, Key, LeaseReading, LeaseRenewal, Revision, StateStore, Transaction, Witness};
 use dcp_core::treaty::Treaty;
-use dcp_core::{Error, Failure};
+use dcp_core::{Error, ErrorKind, Failure};
 
 use self::layout::StoredLease;
 
@@ -72,6 +72,29 @@ impl StateStoreWitness {
     fn take_renewed(&self, renewal: &LeaseRenewal) -> Option<(LeaseReading, Heads)> {
         let renewed = self.memo().renewed.remove(&renewal.region)?;
         (renewed.0.renewal.slices == renewal.slices).then_some(renewed)
+    }
+
+    async fn renew_from(
+        &self,
+        renewal: &LeaseRenewal,
+        previous: Option<LeaseReading>,
+        heads: Heads,
+    ) -> Result<LeaseReading, Failure> {
+        let prepare = || {
+            let sequence = decide::judge_renewal(previous.as_ref(), renewal, &heads.grants)?;
+            let key = layout::lease_key(&renewal.region)?;
+            let value = StoredLease::of(renewal, sequence).to_value()?;
+            let transaction = match &previous {
+                None => Transaction::new().absent(key.clone()),
+                Some(lease) => Transaction::new().at(key.clone(), Revision::from_store(lease.revision)),
+            };
+            Ok::<_, Error>((sequence, heads.unchanged(transaction).put(key, value)))
+        };
+        let (sequence, transaction) = prepare().map_err(Failure::NotApplied)?;
+        let revision = self.store.commit(transaction).await?.get();
+        let reading = LeaseReading { sequence, revision, renewal: renewal.clone() };
+        self.memo().renewed.insert(renewal.region.clone(), (reading.clone(), heads));
+        Ok(reading)
     }
 
     async fn heads<'a>(&self, slices: impl Iterator<Item = &'a SliceRef>) -> Result<Heads, Error> {
@@ -165,26 +188,16 @@ impl Witness for StateStoreWitness {
     }
 
     async fn renew(&self, renewal: &LeaseRenewal) -> Result<LeaseReading, Failure> {
-        let remembered = self.take_renewed(renewal);
-        let prepare = async {
-            let (previous, heads) = match remembered {
-                Some((previous, heads)) => (Some(previous), heads),
-                None => (self.lease(&renewal.region).await?, self.heads(renewal.slices.keys()).await?),
-            };
-            let sequence = decide::judge_renewal(previous.as_ref(), renewal, &heads.grants)?;
-            let key = layout::lease_key(&renewal.region)?;
-            let value = StoredLease::of(renewal, sequence).to_value()?;
-            let transaction = match &previous {
-                None => Transaction::new().absent(key.clone()),
-                Some(lease) => Transaction::new().at(key.clone(), Revision::from_store(lease.revision)),
-            };
-            Ok((sequence, heads.unchanged(transaction).put(key, value), heads))
-        };
-        let (sequence, transaction, heads) = prepare.await.map_err(Failure::NotApplied)?;
-        let revision = self.store.commit(transaction).await?.get();
-        let reading = LeaseReading { sequence, revision, renewal: renewal.clone() };
-        self.memo().renewed.insert(renewal.region.clone(), (reading.clone(), heads));
-        Ok(reading)
+        if let Some((previous, heads)) = self.take_renewed(renewal) {
+            match self.renew_from(renewal, Some(previous), heads).await {
+                // What was remembered has moved: what is there now decides.
+                Err(Failure::NotApplied(error)) if error.kind() == ErrorKind::Conflict => {}
+                decided => return decided,
+            }
+        }
+        let read = async { Ok((self.lease(&renewal.region).await?, self.heads(renewal.slices.keys()).await?)) };
+        let (previous, heads) = read.await.map_err(Failure::NotApplied)?;
+        self.renew_from(renewal, previous, heads).await
     }
 
     async fn claim(&self, records: &[WriteGrant], lease: Option<(&RegionId, u64)>) -> Result<(), Failure> {

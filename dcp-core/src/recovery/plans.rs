@@ -32,10 +32,12 @@ pub fn blackout(treaty: &Treaty, lost: &RegionId) -> Result<Plan, Error> {
         "blackout",
         lost.as_str(),
         vec![
-            // A takeover that is refused must not leave the link paused.
+            // A takeover that is refused must not leave the link paused. It may be refused after its
+            // claim was sent, when the lease was renewed in between: until something is sealed, going
+            // back is lawful, and the plane opens by itself what it was found to own.
             step("pause-link", 1, "pause-link", region.clone(), minute)?.with_compensation("reopen-link"),
             step("declare-exposure", 1, "declare-exposure", region.clone(), minute)?,
-            step("take-ownership", 2, "take-run-out", region, lease.max(Duration::from_secs(10)))?.irreversible(),
+            step("take-ownership", 2, "take-run-out", region, lease.max(Duration::from_secs(10)))?,
             step("seal-guards", 2, "seal-own", json!({}), minute)?.irreversible(),
             step("open-logs", 4, "open-logs", json!({}), minute)?.irreversible(),
             step("confirm-health", 4, "confirm-health", json!({}), PATIENCE)?,

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use dcp_core::ids::{RegionId, SliceRef};
 use dcp_core::ownership::{Evidence, WriteGrant};
 use dcp_core::ports::{
-    Condition, Entry, Key, LeaseReading, LeaseRenewal, Revision, StateStore, StoreIdentity, Transaction, Witness,
+    Condition, Entry, Key, LeaseReading, LeaseRenewal, Revision, StateStore, StoreIdentity, Transaction, Witness, Write,
 };
 use dcp_core::position::LogIncarnation;
 use dcp_core::signed::Envelope;
@@ -88,7 +88,11 @@ impl StateStore for Careless {
         self.inner.scan(prefix, after, limit).await
     }
     async fn commit(&self, mut transaction: Transaction) -> Result<Revision, Failure> {
-        transaction.conditions.retain(|condition| !(self.dropped)(condition));
+        // Only a claim is careless: renewals rest on the same conditions and have clauses of their own.
+        let head = |write: &Write| matches!(write, Write::Put(key, _) if key.as_str().ends_with("/head"));
+        if transaction.writes.iter().any(head) {
+            transaction.conditions.retain(|condition| !(self.dropped)(condition));
+        }
         self.inner.commit(transaction).await
     }
 }

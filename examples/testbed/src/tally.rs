@@ -49,6 +49,8 @@ impl Tally {
             Outcome::Failed => {
                 self.failures.insert(format!("{} {name}", self.target));
             }
+            // No test by itself: a test of the same binary starts it as a process.
+            Outcome::Ignored(Some(reason)) if reason.starts_with("helper: ") => self.ignored += 1,
             Outcome::Ignored(reason) => {
                 self.ignored += 1;
                 let reason = reason.unwrap_or_else(|| "no reason is given".to_owned());
@@ -84,6 +86,13 @@ mod tests {
         assert_eq!((tally.passed, tally.failed), (3, 1));
         assert_eq!(tally.failures.into_iter().collect::<Vec<_>>(), ["a y"]);
         assert_eq!(tally.skipped, [("a z".to_owned(), "no disk".to_owned())]);
+    }
+
+    #[test]
+    fn a_process_that_a_test_starts_is_no_skipped_test() {
+        let text = "Running tests/a.rs (target/a-1)\ntest x ... ignored, helper: started by y\n\
+            test result: ok. 1 passed; 0 failed; 1 ignored; 0 measured";
+        assert!(tally(text).skipped.is_empty());
     }
 
     #[test]

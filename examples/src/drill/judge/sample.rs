@@ -211,7 +211,7 @@ pub(super) fn record() -> RunRecord {
         data: Digest::ZERO,
         data_path: None,
         dark: Some(Dark::Pause),
-        turns: Turns { lines: 9, dark_at: 3, return_at: 6, tail: 2 },
+        turns: Turns { lines: 9, dark_at: 3, return_at: 6, tail: 1 },
         phase: Phase::Ended,
         fault: Some(FaultFact { at_ns: SECOND, acknowledged: 3, mirrored: 2, held: Some("log".to_owned()) }),
         stale: Some(stale),
