@@ -143,7 +143,7 @@ fn a_renewing_owner_behind_a_dark_link_is_never_taken_over() {
 /// Tells one story again from what a failure printed, with the regions' own words:
 /// `DRILL_PLAN=... DRILL_SEED=... cargo test ... replay -- --ignored --nocapture`.
 #[test]
-#[ignore = "tells the story that the environment names"]
+#[ignore = "helper: tells the story that the environment names"]
 fn replay() {
     let told = |name: &str| std::env::var(name).ok();
     let log = told("DRILL_LOG").unwrap_or_else(|| "info".to_owned());
