@@ -55,6 +55,13 @@ impl Stage {
             mirrored(status) >= self.own_lines_to(LOST, before)
         })
         .await?;
+        // One more heartbeat over the complete mirror, so that a bound is known for every log.
+        let complete = self.clock.now();
+        self.until_status(SURVIVOR, "a heartbeat over the complete mirror", |status| {
+            let age = status.links.get(&LOST.region_id()).and_then(|link| link.heartbeat_age);
+            age.is_some_and(|age| age < self.clock.now().since(complete))
+        })
+        .await?;
         control.throttle(Some(0)).await?;
         self.produce_to(turns.dark_at).await
     }
