@@ -100,18 +100,33 @@ impl Clock for TokioClock {
     }
 }
 
-/// `CLOCK_BOOTTIME`: monotonic, counts suspend, the same for every process of one boot.
+/// A clock of the machine, the same for every process of one boot: `CLOCK_BOOTTIME`, which counts
+/// suspend, unless told otherwise.
 #[cfg(feature = "system-clock")]
-#[derive(Debug, Clone, Copy, Default)]
-#[non_exhaustive]
-pub struct SystemClock;
+#[derive(Debug, Clone, Copy)]
+pub struct SystemClock {
+    id: rustix::time::ClockId,
+}
 
 #[cfg(feature = "system-clock")]
 impl SystemClock {
-    /// The machine's clock.
+    /// `CLOCK_BOOTTIME`: what leases want.
     #[must_use]
     pub fn new() -> Self {
-        Self
+        Self { id: rustix::time::ClockId::Boottime }
+    }
+
+    /// `CLOCK_MONOTONIC`: does not count suspend; for stamps, never for leases.
+    #[must_use]
+    pub fn monotonic() -> Self {
+        Self { id: rustix::time::ClockId::Monotonic }
+    }
+}
+
+#[cfg(feature = "system-clock")]
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -119,7 +134,7 @@ impl SystemClock {
 #[async_trait]
 impl Clock for SystemClock {
     fn now(&self) -> Moment {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let time = rustix::time::clock_gettime(self.id);
         let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
         let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
         Moment::from_nanos(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))

@@ -1,4 +1,4 @@
-//! Ownership leases: the owner's side, and the challenger's.
+//! Ownership leases: the owner's side.
 
 mod heartbeat;
 mod held;

@@ -28,7 +28,7 @@
 //! |---|---|---|
 //! | [`election`] | [`LeaderElection`] | a state store of the region |
 //! | [`witness`] | [`Witness`] | a state store at a third place |
-//! | [`leases`] | [`OwnershipLease`], and the challenger's watch | a witness |
+//! | [`leases`] | [`OwnershipLease`] | a witness |
 //! | [`guard`] | [`ResourceGuard`] | a state store and the resource |
 //!
 //! # A first program

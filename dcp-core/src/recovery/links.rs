@@ -78,14 +78,14 @@ impl StepAction for SteerLink {
             return Ok(Taken::No);
         }
         match &desire.until {
-            Some(until) => self.staged(context, until, status.reached).await,
+            Some(until) => self.staged(until, status.reached).await,
             None => Ok(Taken::Yes(Facts::new().with("state", &status.state)?)),
         }
     }
 }
 
 impl SteerLink {
-    async fn staged(&self, _context: &StepContext, until: &Cut, reached: bool) -> Result<Taken, Error> {
+    async fn staged(&self, until: &Cut, reached: bool) -> Result<Taken, Error> {
         let logs: Vec<_> = until.iter().map(|(log, _)| log.clone()).collect();
         let here = self.parts.store.ends(&logs).await?;
         let missing: u64 = until

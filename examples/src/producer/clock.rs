@@ -1,8 +1,7 @@
 //! The clock of the evidence.
 
 use async_trait::async_trait;
-use dcp_core::clock::{Clock, Moment};
-use rustix::time::{ClockId, clock_gettime};
+use dcp_core::clock::{Clock, Moment, SystemClock};
 
 /// `CLOCK_MONOTONIC`: the same for every process of one boot, so that the evidence of several
 /// producers compares. It does not count suspend.
@@ -21,20 +20,10 @@ impl MonotonicClock {
 #[async_trait]
 impl Clock for MonotonicClock {
     fn now(&self) -> Moment {
-        let time = clock_gettime(ClockId::Monotonic);
-        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-        let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
-        Moment::from_nanos(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
+        SystemClock::monotonic().now()
     }
 
-    #[allow(clippy::disallowed_methods)] // Waking is tokio's; the moment is checked on this clock.
     async fn sleep_until(&self, until: Moment) {
-        loop {
-            let left = until.since(self.now());
-            if left.is_zero() {
-                return;
-            }
-            tokio::time::sleep(left).await;
-        }
+        SystemClock::monotonic().sleep_until(until).await;
     }
 }
