@@ -43,8 +43,26 @@ pub struct StateStoreWitness {
 // stands: by the head's revision, or by the conditions of a commit.
 #[derive(Debug, Default)]
 struct Memo {
-    heads: BTreeMap<SliceRef, (Revision, WriteGrant)>,
-    renewed: BTreeMap<RegionId, (LeaseReading, Heads)>,
+    // Their chains are verified.
+    heads: BTreeMap<SliceRef, Head>,
+    renewals: BTreeMap<RegionId, Basis>,
+}
+
+type Head = (Revision, WriteGrant);
+
+// What a region's renewal is decided from. It is kept as it is read, so that a renewal that is
+// dropped at its deadline leaves the next one less to read: on a busy machine the first renewal
+// after a start would otherwise never come to its end.
+#[derive(Debug, Clone, Default)]
+struct Basis {
+    lease: Option<LeaseReading>,
+    heads: BTreeMap<SliceRef, Head>,
+}
+
+impl Basis {
+    fn revision(&self) -> Option<u64> {
+        self.lease.as_ref().map(|lease| lease.revision)
+    }
 }
 
 impl StateStoreWitness {
@@ -67,34 +85,64 @@ impl StateStoreWitness {
         self.memo.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    // What the last renewal of a region was decided from, as it left it: a renewal of the same
-    // slices is one round trip, and its conditions show whether anything has moved since.
-    fn take_renewed(&self, renewal: &LeaseRenewal) -> Option<(LeaseReading, Heads)> {
-        let renewed = self.memo().renewed.remove(&renewal.region)?;
-        (renewed.0.renewal.slices == renewal.slices).then_some(renewed)
+    // What is remembered for a renewal, and the rest from the store.
+    async fn basis(&self, renewal: &LeaseRenewal) -> Result<Basis, Error> {
+        let region = &renewal.region;
+        let mut basis = self.memo().renewals.get(region).cloned().unwrap_or_default();
+        if basis.lease.is_none() {
+            basis.lease = self.lease(region).await?;
+            self.memo().renewals.entry(region.clone()).or_default().lease.clone_from(&basis.lease);
+        }
+        basis.heads.retain(|slice, _| renewal.slices.contains_key(slice));
+        for slice in renewal.slices.keys() {
+            if basis.heads.contains_key(slice) {
+                continue;
+            }
+            if let Some(entry) = self.store.read(&layout::head_key(slice)?).await? {
+                let head = (entry.revision, layout::read_grant(self.treaty.keyring(), &entry)?);
+                let mut memo = self.memo();
+                memo.renewals.entry(region.clone()).or_default().heads.insert(slice.clone(), head.clone());
+                basis.heads.insert(slice.clone(), head);
+            }
+        }
+        Ok(basis)
     }
 
-    async fn renew_from(
-        &self,
-        renewal: &LeaseRenewal,
-        previous: Option<LeaseReading>,
-        heads: Heads,
-    ) -> Result<LeaseReading, Failure> {
+    async fn renew_from(&self, renewal: &LeaseRenewal, basis: Basis) -> Result<LeaseReading, Failure> {
         let prepare = || {
-            let sequence = decide::judge_renewal(previous.as_ref(), renewal, &heads.grants)?;
+            let sequence = decide::judge_renewal(basis.lease.as_ref(), renewal, &basis.heads)?;
             let key = layout::lease_key(&renewal.region)?;
             let value = StoredLease::of(renewal, sequence).to_value()?;
-            let transaction = match &previous {
+            let mut transaction = match &basis.lease {
                 None => Transaction::new().absent(key.clone()),
                 Some(lease) => Transaction::new().at(key.clone(), Revision::from_store(lease.revision)),
             };
-            Ok::<_, Error>((sequence, heads.unchanged(transaction).put(key, value)))
+            for (slice, (revision, _)) in &basis.heads {
+                transaction = transaction.at(layout::head_key(slice)?, *revision);
+            }
+            Ok::<_, Error>((sequence, transaction.put(key, value)))
         };
         let (sequence, transaction) = prepare().map_err(Failure::NotApplied)?;
         let revision = self.store.commit(transaction).await?.get();
         let reading = LeaseReading { sequence, revision, renewal: renewal.clone() };
-        self.memo().renewed.insert(renewal.region.clone(), (reading.clone(), heads));
+        let renewed = Basis { lease: Some(reading.clone()), heads: basis.heads };
+        self.memo().renewals.insert(renewal.region.clone(), renewed);
         Ok(reading)
+    }
+
+    // Reads again what was remembered. After a conflict that is most often the lease alone: a renewal
+    // whose answer was lost has moved it. If it stands, a head has moved.
+    async fn read_again(&self, renewal: &LeaseRenewal, lease: Option<u64>, why: ErrorKind) -> Result<Basis, Error> {
+        let region = &renewal.region;
+        if why == ErrorKind::Conflict {
+            self.memo().renewals.entry(region.clone()).or_default().lease = None;
+            let basis = self.basis(renewal).await?;
+            if basis.revision() != lease {
+                return Ok(basis);
+            }
+        }
+        self.memo().renewals.remove(region);
+        self.basis(renewal).await
     }
 
     async fn heads<'a>(&self, slices: impl Iterator<Item = &'a SliceRef>) -> Result<Heads, Error> {
@@ -188,16 +236,16 @@ impl Witness for StateStoreWitness {
     }
 
     async fn renew(&self, renewal: &LeaseRenewal) -> Result<LeaseReading, Failure> {
-        if let Some((previous, heads)) = self.take_renewed(renewal) {
-            match self.renew_from(renewal, Some(previous), heads).await {
-                // What was remembered has moved: what is there now decides.
-                Err(Failure::NotApplied(error)) if error.kind() == ErrorKind::Conflict => {}
-                decided => return decided,
+        let remembered = self.basis(renewal).await.map_err(Failure::NotApplied)?;
+        let lease = remembered.revision();
+        match self.renew_from(renewal, remembered).await {
+            // What was remembered may refuse what is lawful by now: what is there now decides.
+            Err(Failure::NotApplied(error)) => {
+                let read = self.read_again(renewal, lease, error.kind()).await.map_err(Failure::NotApplied)?;
+                self.renew_from(renewal, read).await
             }
+            decided => decided,
         }
-        let read = async { Ok((self.lease(&renewal.region).await?, self.heads(renewal.slices.keys()).await?)) };
-        let (previous, heads) = read.await.map_err(Failure::NotApplied)?;
-        self.renew_from(renewal, previous, heads).await
     }
 
     async fn claim(&self, records: &[WriteGrant], lease: Option<(&RegionId, u64)>) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dcp_core::Error;
 use dcp_core::ids::{RegionId, SliceRef};
 use dcp_core::ownership::{Evidence, WriteGrant, judge_succession};
-use dcp_core::ports::{LeaseReading, LeaseRenewal};
+use dcp_core::ports::{LeaseReading, LeaseRenewal, Revision};
 use dcp_core::treaty::Treaty;
 
 /// Judges a renewal against the lease and the heads as read; answers the new sequence.
@@ -16,10 +16,10 @@ use dcp_core::treaty::Treaty;
 pub(crate) fn judge_renewal(
     previous: Option<&LeaseReading>,
     renewal: &LeaseRenewal,
-    heads: &BTreeMap<SliceRef, WriteGrant>,
+    heads: &BTreeMap<SliceRef, (Revision, WriteGrant)>,
 ) -> Result<u64, Error> {
     for (slice, epoch) in &renewal.slices {
-        match heads.get(slice) {
+        match heads.get(slice).map(|(_, head)| head) {
             Some(head) if head.owner == renewal.region && head.epoch == *epoch => {}
             Some(head) => {
                 return Err(Error::fenced(
