@@ -172,6 +172,22 @@ impl SeededEntropy {
         let seed = Digest::of_fields([&seed.to_be_bytes()[..], purpose.as_bytes()]);
         Self { seed, drawn: Mutex::new(0) }
     }
+
+    /// A source whose seed is 32 bytes of the operating system's randomness: for what must never be
+    /// drawn twice, such as the incarnation of a store.
+    ///
+    /// # Errors
+    /// `Stopped` if the operating system has none to give.
+    #[cfg(feature = "system-clock")]
+    pub fn from_system() -> Result<Self, crate::Error> {
+        let mut drawn = [0_u8; 32];
+        let given = rustix::rand::getrandom(&mut drawn, rustix::rand::GetRandomFlags::empty())
+            .map_err(|cause| crate::Error::stopped("no-randomness", cause.to_string()))?;
+        if given < drawn.len() {
+            return Err(crate::Error::stopped("no-randomness", format!("{given} of {} bytes", drawn.len())));
+        }
+        Ok(Self { seed: Digest::of_parts(&[&drawn]), drawn: Mutex::new(0) })
+    }
 }
 
 impl Entropy for SeededEntropy {

@@ -1,6 +1,9 @@
 //! What the drill is made of: the order lines, what they must add up to, the producer that sends
 //! them, the regions, the story around them, and the form of the verdict.
 
+pub mod command;
+#[cfg(feature = "simulation")]
+pub mod defects;
 pub mod drill;
 pub mod foundation;
 pub mod memory;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use dcp_core::Error;
@@ -19,6 +20,9 @@ use crate::drill::data;
 use crate::foundation::{Foundation, once_free};
 use crate::orders::Home;
 use crate::producer::{Gate, MonotonicClock, Producer, ProducerSettings};
+
+/// How long an answer may take that is no longer counted.
+const LATE_ANSWERS: Duration = Duration::from_secs(120);
 
 /// Arguments of `drill producer`.
 #[derive(Debug, Clone, Args)]
@@ -65,7 +69,9 @@ pub async fn run(arguments: ProducerArguments) -> Result<(), Error> {
     let bearer = foundation.bearer()?;
     let mut regions: Vec<Arc<dyn Appends>> = Vec::new();
     for (region, address) in &arguments.endpoint {
-        let deadlines = Deadlines::new(treaty.lease().request_deadline());
+        // The producer has a deadline of its own; beyond it an answer is listened for as evidence.
+        let asking = treaty.lease().request_deadline();
+        let deadlines = Deadlines::new(LATE_ANSWERS).with_read(asking).with_connect(asking / 2);
         let endpoint = RemoteEndpoint::new(*address, &bearer, deadlines, Arc::clone(&clock))?;
         regions.push(Arc::new(RemoteAppends::new(endpoint, RegionId::new(region)?, Arc::clone(&keyring))));
     }

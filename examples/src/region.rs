@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use dcp_core::Error;
 use dcp_core::clock::{Clock, SeededEntropy, SystemClock};
+use dcp_core::ports::EventStore;
 use dcp_core::remote::{Deadlines, RemoteEndpoint, RemoteStateStore};
 use dcp_core::state::embedded::{EmbeddedStateSettings, EmbeddedStateStore};
 use dcp_core::store::embedded::{EmbeddedEventSettings, EmbeddedEventStore};
@@ -39,11 +40,11 @@ pub(crate) use remote_handover::{from_body, to_body};
 use crate::drill::children::{Line, tell};
 use crate::foundation::once_free;
 
-/// Runs one region until its standard input ends.
+/// Runs one region until its standard input ends. The parts are as they are with [`Plain`] fittings.
 ///
 /// # Errors
 /// What the settings, the stores or the plane answer, with the place.
-pub async fn run(settings: RegionSettings) -> Result<(), Error> {
+pub async fn run(settings: RegionSettings, fittings: &dyn Fittings) -> Result<(), Error> {
     let stop = CancellationToken::new();
     let folder = settings.foundation.region_folder(&settings.region);
     let treaty = settings.foundation.treaty()?;
@@ -60,40 +61,47 @@ pub async fn run(settings: RegionSettings) -> Result<(), Error> {
         let purpose = format!("{}/{purpose}/life {life}", settings.region);
         Arc::new(SeededEntropy::new(settings.seed, &purpose))
     };
-    let events = EmbeddedEventSettings::new(folder.join("events.redb"), settings.region.clone(), entropy("events"));
-    let store = Arc::new(once_free(&*clock, || EmbeddedEventStore::open(&events)).await?);
+    // Never from the run's seed: a folder that is made anew holds another history.
+    let incarnation = Arc::new(SeededEntropy::from_system()?);
+    let events = EmbeddedEventSettings::new(folder.join("events.redb"), settings.region.clone(), incarnation);
+    let events = Arc::new(once_free(&*clock, || EmbeddedEventStore::open(&events)).await?);
+    let store = fittings.store(Arc::clone(&events) as Arc<dyn EventStore>);
 
     let deadlines = Deadlines::new(treaty.lease().request_deadline());
     let to_witness = RemoteEndpoint::new(settings.witness, &bearer, deadlines.clone(), Arc::clone(&clock))?;
     let to_peer = RemoteEndpoint::new(settings.peer_address, &bearer, deadlines, Arc::clone(&clock))?;
     let witness = StateStoreWitness::new(Arc::new(RemoteStateStore::new(to_witness)), Arc::clone(&treaty));
     let failpoints = Arc::new(HeldFailpoints::new(settings.crash_after.clone()));
-    let assembled = assemble(Ingredients {
+    let mut peer = remote_handover::peer(&to_peer, &treaty, &settings.peer)?;
+    peer.source = fittings.source(&settings.peer, peer.source, &store);
+    let ingredients = Ingredients {
         region: settings.region.clone(),
         signer: settings.foundation.signer(&settings.region)?,
-        peers: [(settings.peer.clone(), remote_handover::peer(&to_peer, &treaty, &settings.peer)?)].into(),
+        peers: [(settings.peer.clone(), peer)].into(),
         treaty,
         clock: Arc::clone(&clock),
         entropy: entropy("plane"),
         jitter: entropy("jitter"),
         failpoints: Arc::clone(&failpoints) as _,
-        store: Arc::clone(&store) as _,
+        store,
         state: Arc::clone(&state) as _,
         models: Arc::clone(&models) as _,
         witness: Arc::new(witness),
-    })?;
+    };
+    let assembled = assemble_with(ingredients, fittings)?;
+    let appends = fittings.endpoint(Arc::clone(&assembled.parts.appends) as _, &assembled.parts);
 
     let listener =
         TcpListener::bind("127.0.0.1:0").await.map_err(|cause| Error::stopped("no-port", cause.to_string()))?;
     let address = listener.local_addr().map_err(|cause| Error::stopped("no-port", cause.to_string()))?;
-    let server = operations::serve(&assembled, bearer, &clock, &failpoints);
+    let server = operations::serve(&assembled, appends, bearer, &clock, &failpoints);
     let plane = assembled
         .plane
         .with_worker(dcp_core::control_plane::Worker::new("endpoint", move |stop| server.serve(listener, stop)));
     tell(&Line::Ready { address });
     crate::drill::children::stop_with_input(&stop);
     let ended = plane.run(stop).await;
-    store.close().await;
+    events.close().await;
     state.close().await;
     models.close().await;
     ended

@@ -16,6 +16,7 @@ mod process_drill {
     mod full_disk;
     mod kills;
     mod link_dark;
+    mod planted;
     mod processes;
     mod seeds;
 }

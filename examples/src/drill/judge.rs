@@ -75,7 +75,7 @@ fn findings(from: &Gathered, derived: &Derived, record: &RunRecord) -> Vec<Findi
     vec![
         epochs_rise::judge(from),
         old_acks::judge(from, derived),
-        current_epoch::judge(from, derived),
+        current_epoch::judge(from, derived, record.fault.as_ref()),
         stale_refused::judge(stale, derived),
         mirrors_equal::judge(from, derived, stale_refused::in_doubt(stale)),
         mirrors_prefix::judge(from),

@@ -60,17 +60,53 @@ pub struct Doubt {
     pub sent_ns: Option<u64>,
 }
 
-/// The two files, open and locked.
+/// An answer that came after its deadline. It is not counted: its lines were sent again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::exhaustive_structs)]
+pub struct LateAnswer {
+    /// The log that the batch was meant for.
+    pub log: LogId,
+    /// Epoch of the request.
+    pub epoch: Epoch,
+    /// The region that answered.
+    pub by: RegionId,
+    /// Numbers of the first and the last line.
+    pub lines: (u64, u64),
+    /// When the request was sent, in nanoseconds of the evidence's clock.
+    pub sent_ns: u64,
+    /// When the answer had arrived, on the same clock.
+    pub at_ns: u64,
+    /// What the answer was.
+    pub answer: LateKind,
+    /// The reason, unless it was an acknowledgement.
+    pub code: Option<String>,
+}
+
+/// What a late answer was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(clippy::exhaustive_enums)]
+pub enum LateKind {
+    /// An acknowledgement.
+    Acknowledged,
+    /// Certainly not applied.
+    NotApplied,
+    /// The region itself does not know, or the connection broke.
+    InDoubt,
+}
+
+/// The three files, open and locked.
 #[derive(Debug)]
 pub struct Evidence {
     acks: EvidenceFile,
     doubts: EvidenceFile,
+    late: EvidenceFile,
     found_any: bool,
 }
 
 impl Evidence {
-    /// Opens or creates `<region>.jsonl` and `<region>.in_doubt.jsonl`, cuts torn last lines off,
-    /// and gives the acknowledgements that are there.
+    /// Opens or creates `<region>.jsonl`, `<region>.in_doubt.jsonl` and `<region>.late.jsonl`, cuts
+    /// torn last lines off, and gives the acknowledgements that are there.
     ///
     /// # Errors
     /// `Refused` if another process has them open; `Invalid` if they cannot be opened; the
@@ -80,9 +116,10 @@ impl Evidence {
         let existed = directory.join(format!("{region}.jsonl")).exists();
         let acks = EvidenceFile::open(&directory.join(format!("{region}.jsonl")))?;
         let doubts = EvidenceFile::open(&directory.join(format!("{region}.in_doubt.jsonl")))?;
+        let late = EvidenceFile::open(&directory.join(format!("{region}.late.jsonl")))?;
         file::sync_directory(directory)?;
         let lines = acks.lines()?;
-        Ok((Self { acks, doubts, found_any: existed }, lines))
+        Ok((Self { acks, doubts, late, found_any: existed }, lines))
     }
 
     /// Whether a producer has run on this evidence before, so that a batch of each partition may
@@ -96,7 +133,9 @@ impl Evidence {
     #[must_use]
     pub(super) fn split(self) -> (EvidenceSender, EvidenceWriter) {
         let (sender, entries) = mpsc::channel(WAITING_MAX);
-        let writer = EvidenceWriter { acks: Arc::new(self.acks), doubts: Arc::new(self.doubts), entries };
+        let files = [(Kind::Doubts, self.doubts), (Kind::Acks, self.acks), (Kind::Late, self.late)];
+        let files = files.map(|(kind, file)| (kind, Arc::new(file)));
+        let writer = EvidenceWriter { files, entries };
         (EvidenceSender(sender), writer)
     }
 }
@@ -105,6 +144,7 @@ impl Evidence {
 enum Kind {
     Acks,
     Doubts,
+    Late,
 }
 
 #[derive(Debug)]
@@ -127,6 +167,10 @@ impl EvidenceSender {
         self.note(Kind::Doubts, doubts).await
     }
 
+    pub(super) async fn late(&self, answer: &LateAnswer) -> Result<(), Error> {
+        self.note(Kind::Late, std::slice::from_ref(answer)).await
+    }
+
     async fn note<T: Serialize>(&self, kind: Kind, lines: &[T]) -> Result<(), Error> {
         let mut text = Vec::new();
         for line in lines {
@@ -144,8 +188,8 @@ impl EvidenceSender {
 /// Writes and syncs what many partitions note, in groups: one sync a file and group.
 #[derive(Debug)]
 pub(super) struct EvidenceWriter {
-    acks: Arc<EvidenceFile>,
-    doubts: Arc<EvidenceFile>,
+    // In the order in which a group is written: a doubt is there before the acknowledgement.
+    files: [(Kind, Arc<EvidenceFile>); 3],
     entries: mpsc::Receiver<Entry>,
 }
 
@@ -166,9 +210,9 @@ impl EvidenceWriter {
     }
 
     async fn write(&self, group: &[Entry]) -> Result<(), Error> {
-        for (kind, file) in [(Kind::Doubts, &self.doubts), (Kind::Acks, &self.acks)] {
+        for (kind, file) in &self.files {
             let text: Vec<u8> =
-                group.iter().filter(|entry| entry.kind == kind).flat_map(|entry| entry.text.iter().copied()).collect();
+                group.iter().filter(|entry| entry.kind == *kind).flat_map(|entry| entry.text.iter().copied()).collect();
             if text.is_empty() {
                 continue;
             }

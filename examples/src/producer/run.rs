@@ -1,6 +1,7 @@
 //! The shell: one task a partition, one that writes the evidence, and questions to both regions.
 
 mod lane;
+mod late;
 mod owners;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use dcp_core::tasks::TaskGroup;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use self::late::LateAnswers;
 use self::owners::Owners;
 use super::evidence::EvidenceSender;
 use super::progress::{FirstAcks, Progress};
@@ -35,6 +37,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     stamps: Arc<dyn Clock>,
     evidence: EvidenceSender,
+    late: LateAnswers,
     gate: Gate,
     board: Board,
 }
@@ -92,7 +95,8 @@ pub(super) async fn run(producer: Producer, stop: &CancellationToken) -> Result<
     let board = Board { state, last_line: work.last_line(), progress };
     let owners = Owners::new(Arc::clone(&settings.treaty), regions, Arc::clone(&clock));
     let home = settings.home.region_id();
-    let shared = Arc::new(Shared { settings, home, orders, owners, clock, stamps, evidence, gate, board });
+    let late = LateAnswers::default();
+    let shared = Arc::new(Shared { settings, home, orders, owners, clock, stamps, evidence, late, gate, board });
     let mut group = TaskGroup::new(stop);
     let done = group.stop_token().child_token();
     let alive = Arc::new(done.clone().drop_guard());

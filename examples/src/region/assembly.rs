@@ -10,8 +10,8 @@ use dcp_core::clock::{Clock, Entropy};
 use dcp_core::control_plane::{ControlPlane, PeerWatch, PlaneHandle, Releases, Worker};
 use dcp_core::ids::{HolderId, LinkId, RegionId, ResourceId, SliceRef};
 use dcp_core::ports::{
-    EventStore, Failpoints, HealthProbe, LeaderElection, LeaseHoldings, MirrorLink, OwnershipLease, ResourceGuard,
-    StateStore, Witness,
+    Appends, EventSource, EventStore, Failpoints, HealthProbe, LeaderElection, LeaseHoldings, MirrorLink,
+    OwnershipLease, ResourceGuard, StateStore, Witness,
 };
 use dcp_core::recovery::{MandateCell, Peer, RecoveryParts};
 use dcp_core::signed::Signer;
@@ -89,7 +89,28 @@ pub fn guard_resource(region: &RegionId, slice: &SliceRef) -> Result<ResourceId,
 }
 
 /// What a region may put around the parts that it assembles by itself, such as a guard that counts.
-pub trait Fittings {
+pub trait Fittings: Send + Sync {
+    /// Holds the region's events; its peer reads the same.
+    fn store(&self, store: Arc<dyn EventStore>) -> Arc<dyn EventStore> {
+        store
+    }
+
+    /// The events of the region `of`, as the link into this one reads them; `local` is this region's
+    /// store.
+    fn source(
+        &self,
+        _of: &RegionId,
+        source: Arc<dyn EventSource>,
+        _local: &Arc<dyn EventStore>,
+    ) -> Arc<dyn EventSource> {
+        source
+    }
+
+    /// Answers the producers' appends.
+    fn endpoint(&self, appends: Arc<dyn Appends>, _parts: &RecoveryParts) -> Arc<dyn Appends> {
+        appends
+    }
+
     /// Stands in front of the appends of one slice.
     fn guard(&self, guard: SliceGuard, _lease: Arc<dyn OwnershipLease>) -> Arc<dyn ResourceGuard> {
         Arc::new(guard)

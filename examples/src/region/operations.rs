@@ -54,6 +54,7 @@ pub struct RegionStatus {
 /// The endpoint of a region: its ports and its operations, all behind one key.
 pub(super) fn serve(
     region: &Assembled,
+    appends: Arc<dyn Appends>,
     bearer: BearerKey,
     clock: &Arc<dyn Clock>,
     failpoints: &Arc<HeldFailpoints>,
@@ -72,7 +73,7 @@ pub(super) fn serve(
     });
     let mut server = RemoteServer::new(bearer, Arc::clone(clock))
         .event_source(Arc::clone(&parts.store) as Arc<dyn EventSource>)
-        .appends(Arc::clone(&parts.appends) as Arc<dyn Appends>)
+        .appends(appends)
         .guards(guards, Arc::new(parts.treaty.keyring().clone()))
         .operation(RELEASE, Arc::new(ServeRelease(Arc::clone(&region.releases) as Arc<dyn Handover>)))
         .operation(RELEASED, Arc::new(ServeReleased(Arc::clone(&region.releases) as Arc<dyn Handover>)));

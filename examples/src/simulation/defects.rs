@@ -1,10 +1,7 @@
 //! Planted defects: each goes wrong in one known way, and a fault plan shows it.
 
 mod election;
-mod endpoint;
 mod state;
-mod store;
-mod tail;
 mod witness;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,13 +16,11 @@ use dcp_core::testing::defects::resource_guard::{DefectiveGuard, GuardDefect};
 use dcp_fencing::{SliceGuard, StateStoreElection};
 
 use self::election::LocalCounter;
-use self::endpoint::OpenFromStart;
 use self::state::WatchedState;
-use self::store::LeakySeal;
-use self::tail::HidesTail;
 use self::witness::{IgnoresNonce, Raced};
 use super::observations::Observer;
 use super::region::{Durable, Region};
+use crate::defects::{HidesTail, LeakySeal, OpenFromStart};
 use crate::orders::Home;
 use crate::region::Fittings;
 
@@ -87,7 +82,7 @@ impl Planted {
             Some(Defect::DedupesByVersionAlone) => {
                 Arc::new(FlawedEventStore::<DedupesByVersionAlone>::over(store.clone()))
             }
-            Some(Defect::SealDoesNotDrain) => Arc::new(LeakySeal::over(store.clone())),
+            Some(Defect::SealDoesNotDrain) => Arc::new(LeakySeal::over(Arc::new(store.clone()))),
             _ => Arc::new(store.clone()),
         }
     }
@@ -106,7 +101,7 @@ impl Planted {
     /// The other region's store as this region's link reads it.
     pub(super) fn source(&self, home: Home, source: Arc<dyn EventSource>) -> Arc<dyn EventSource> {
         if self.has(Defect::SkipsTail) && home == Home::Central {
-            return Arc::new(HidesTail { inner: source, hidden: Arc::clone(&self.hidden) });
+            return Arc::new(HidesTail::over(source, Arc::clone(&self.hidden)));
         }
         source
     }
@@ -134,12 +129,8 @@ impl Planted {
 
     pub(super) fn endpoint(&self, region: &Region, appends: Arc<dyn Appends>) -> Arc<dyn Appends> {
         if self.has(Defect::StartsOpen) {
-            return Arc::new(OpenFromStart {
-                inner: appends,
-                store: Arc::clone(&region.store),
-                treaty: Arc::clone(&region.around.treaty),
-                genesis: region.genesis.clone(),
-            });
+            let (store, treaty) = (Arc::clone(&region.store), Arc::clone(&region.around.treaty));
+            return Arc::new(OpenFromStart::over(appends, store, treaty));
         }
         appends
     }

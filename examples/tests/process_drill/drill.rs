@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use examples::defects::ProcessDefect;
+
 /// Lines of each drill.
 pub(super) const LINES: u64 = 3_000;
 // Two cores: a third drill would starve the leases of the others.
@@ -101,6 +103,13 @@ impl Drill {
     /// The line that goes on with the run, as the drill must print it.
     pub(super) fn resume_line(&self) -> String {
         format!("cargo drill --resume --out {}", self.out().display())
+    }
+
+    /// Begins a drill whose regions all have this defect, and runs it to its end.
+    pub(super) fn begin_with_defect(&self, defect: ProcessDefect, more: &[&str]) -> Ended {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_defective-drill"));
+        command.args(Self::fresh(more)).arg("--out").arg(self.out()).env("PLANTED_DEFECT", defect.to_string());
+        Running::start(command).end()
     }
 
     /// The binary with arguments and this folder.

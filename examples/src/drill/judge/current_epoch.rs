@@ -3,11 +3,21 @@
 use super::finding::{Checks, Finding};
 use super::gathered::{Derived, Gathered};
 use super::told::AckRow;
+use crate::drill::record::FaultFact;
+use crate::producer::evidence::{LateAnswer, LateKind};
 
-const STATEMENT: &str = "Every acknowledgement carries an epoch current at some moment between question and answer, given by that epoch's owner, and its record stands where it says, under that epoch or, sent again after a doubt, an older one.";
+const STATEMENT: &str = "Every acknowledgement carries an epoch current at some moment between question and answer, given by that epoch's owner, and its record stands where it says, under that epoch or, sent again after a doubt, an older one; an append that was held between check and commit until a later epoch had answered is never acknowledged, however late.";
 
-pub(super) fn judge(from: &Gathered, derived: &Derived) -> Finding {
+pub(super) fn judge(from: &Gathered, derived: &Derived, fault: Option<&FaultFact>) -> Finding {
     let mut checks = Checks::new();
+    for late in from.told.late.iter().filter(|late| was_held(late, fault)) {
+        checks.check(late.answer != LateKind::Acknowledged, || {
+            format!(
+                "lines {} to {}, held in {}, were acknowledged by {}",
+                late.lines.0, late.lines.1, late.log, late.by
+            )
+        });
+    }
     for ack in &from.told.acks {
         let wrong = wrong_time(from, derived, ack).or_else(|| wrong_record(from, ack)).or_else(|| moved(derived, ack));
         checks.check(wrong.is_none(), || {
@@ -16,6 +26,11 @@ pub(super) fn judge(from: &Gathered, derived: &Derived) -> Finding {
         });
     }
     checks.finding("F3", STATEMENT)
+}
+
+// One batch of a partition is in flight at a time, so that its log names it.
+fn was_held(late: &LateAnswer, fault: Option<&FaultFact>) -> bool {
+    fault.is_some_and(|fault| fault.held.as_deref() == Some(&*late.log.to_string()) && late.sent_ns < fault.at_ns)
 }
 
 fn wrong_time(from: &Gathered, derived: &Derived, ack: &AckRow) -> Option<String> {

@@ -73,7 +73,7 @@ pub(super) fn told() -> Told {
         ack(8, WEST, 3, 6, Home::West, 9.1),
         ack(9, CENTRAL, 1, 1, Home::Central, 0.1),
     ];
-    Told { acks, in_doubt: [4].into() }
+    Told { acks, in_doubt: [4].into(), late: Vec::new() }
 }
 
 pub(super) fn cut(log: usize, count: u64) -> Cut {
@@ -213,7 +213,12 @@ pub(super) fn record() -> RunRecord {
         dark: Some(Dark::Pause),
         turns: Turns { lines: 9, dark_at: 3, return_at: 6, tail: 1 },
         phase: Phase::Ended,
-        fault: Some(FaultFact { at_ns: SECOND, acknowledged: 3, mirrored: 2, held: Some("log".to_owned()) }),
+        fault: Some(FaultFact {
+            at_ns: SECOND,
+            acknowledged: 3,
+            mirrored: 2,
+            held: Some(logs().entry(WEST).id.to_string()),
+        }),
         stale: Some(stale),
         seconds_before: 12.5,
         resumes: 1,

@@ -1,5 +1,5 @@
 use dcp_core::digest::Digest;
-use dcp_core::ownership::Evidence;
+use dcp_core::ownership::{Epoch, Evidence};
 use dcp_core::ports::Facts;
 use dcp_core::runbook::Record;
 
@@ -8,6 +8,7 @@ use super::sample::{self, CENTRAL, SECOND, TAKEN, WEST};
 use super::*;
 use crate::drill::record::{Dark, Phase};
 use crate::orders::Home;
+use crate::producer::evidence::{LateAnswer, LateKind};
 
 const OFFSET: ClockOffset = ClockOffset::of(SECOND);
 
@@ -98,6 +99,27 @@ fn f3_sees_an_epoch_that_was_over_anothers_and_a_record_that_is_not_there() {
         from.told.acks.push(ack);
     };
     assert_eq!(violated(|from, _| again(from)), ["F3"]);
+}
+
+#[test]
+fn f3_sees_a_late_acknowledgement_of_the_append_that_was_held() {
+    let late = |log, sent_ns, answer| LateAnswer {
+        log: sample::logs().entry(log).id.clone(),
+        epoch: Epoch::GENESIS,
+        by: Home::West.region_id(),
+        lines: (4, 4),
+        sent_ns,
+        at_ns: 20 * SECOND,
+        answer,
+        code: None,
+    };
+    let (before, after) = (SECOND - 1, SECOND + 1);
+    let with = |answer: LateAnswer| violated(move |from, _| from.told.late.push(answer.clone()));
+    assert_eq!(with(late(WEST, before, LateKind::Acknowledged)), ["F3"]);
+    assert!(with(late(WEST, before, LateKind::InDoubt)).is_empty());
+    // Another request, of which it is not known that it was held.
+    assert!(with(late(WEST, after, LateKind::Acknowledged)).is_empty());
+    assert!(with(late(CENTRAL, before, LateKind::Acknowledged)).is_empty());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use dcp_core::Error;
 use super::logs::Logs;
 use crate::drill::export::each_line;
 use crate::orders::{Home, event_id};
-use crate::producer::evidence::{Ack, Doubt};
+use crate::producer::evidence::{Ack, Doubt, LateAnswer};
 
 /// One acknowledged line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub(super) struct AckRow {
 pub(super) struct Told {
     pub(super) acks: Vec<AckRow>,
     pub(super) in_doubt: BTreeSet<u32>,
+    /// Answers that came too late to be counted.
+    pub(super) late: Vec<LateAnswer>,
 }
 
 impl Told {
@@ -45,6 +47,10 @@ impl Told {
             })?;
             each_line(&folder.join(format!("{}.in_doubt.jsonl", home.region())), |doubt: Doubt| {
                 told.in_doubt.insert(known_line(doubt.line, doubt.id == event_id(doubt.line), lines)?);
+                Ok(())
+            })?;
+            each_line(&folder.join(format!("{}.late.jsonl", home.region())), |late: LateAnswer| {
+                told.late.push(late);
                 Ok(())
             })?;
         }

@@ -16,6 +16,7 @@ use super::super::decide::{Next, Outcome, Owner, Route, check_answer, judge, nex
 use super::super::evidence::{Ack, Doubt};
 use super::super::work::Lane;
 use super::Shared;
+use super::late::Question;
 use crate::orders::{event_id, new_event};
 
 /// Sends all lines of a partition. `resumed`: a batch may have been in flight when an earlier
@@ -140,21 +141,25 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// One attempt. The answer is awaited for the deadline and no longer.
+    /// One attempt. The answer is awaited for the deadline; what comes later is evidence and no more.
     async fn send(&self, shared: &Shared, to: &Owner) -> Result<(Outcome, Moment, Moment), Error> {
-        let endpoint = shared.owners.endpoint(&to.region)?;
+        let endpoint = Arc::clone(shared.owners.endpoint(&to.region)?);
         let request = AppendRequest::new(self.slice.scope.clone(), self.partition, to.epoch, self.events.clone());
         let deadline = shared.settings.treaty.lease().request_deadline();
         // The deadline runs from before the first stamp to after the second, so it can only be
         // judged as longer than the stamps show.
         let started = shared.clock.now();
         let sent = shared.stamps.now();
+        let mut asked = Box::pin(async move { endpoint.append(request).await });
         let answer = tokio::select! {
             biased;
-            answer = endpoint.append(request) => Some(answer),
+            answer = &mut asked => Some(answer),
             () = shared.clock.sleep_until(started.after(deadline)) => None,
         };
         let at = shared.stamps.now();
+        if answer.is_none() {
+            shared.late.listen(self.question(to, sent), asked, Arc::clone(&shared.stamps), shared.evidence.clone());
+        }
         let waited = shared.clock.now().since(started);
         Ok((judge(answer, waited, deadline), sent, at))
     }
@@ -169,6 +174,15 @@ impl<'a> Batch<'a> {
             shared.clock.sleep(route.pause()).await;
         }
         Ok(())
+    }
+
+    fn question(&self, to: &Owner, sent: Moment) -> Question {
+        Question {
+            log: LogId::new(self.slice.scope.clone(), to.region.clone(), self.partition),
+            epoch: to.epoch,
+            lines: (self.lines.first().copied().unwrap_or(0), self.lines.last().copied().unwrap_or(0)),
+            sent,
+        }
     }
 
     fn doubts(&self, to: &Owner, sent: Moment) -> Vec<Doubt> {

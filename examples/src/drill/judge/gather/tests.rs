@@ -61,6 +61,7 @@ async fn produce(dir: &Path, treaty: &Treaty, orders: &Orders, stores: &BTreeMap
     for (home, text) in acks {
         fs::write(dir.join("acks").join(format!("{}.jsonl", home.region())), text).unwrap();
         fs::write(dir.join("acks").join(format!("{}.in_doubt.jsonl", home.region())), "").unwrap();
+        fs::write(dir.join("acks").join(format!("{}.late.jsonl", home.region())), "").unwrap();
     }
     for (home, other) in [(Home::West, Home::Central), (Home::Central, Home::West)] {
         for log in stores[&home].logs().await.unwrap().into_iter().filter(|log| *log.origin() == home.region_id()) {

@@ -1,6 +1,8 @@
-//! A region that starts open: what its plane has not opened yet it appends under its first grant.
+//! A region that starts open: until its plane has opened something, it appends under whatever signed
+//! grant it is shown.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use dcp_core::Error;
@@ -12,18 +14,20 @@ use dcp_core::ports::{AppendRequest, Appended, Appends, EventStore, OwnerBatch, 
 use dcp_core::treaty::Treaty;
 
 #[derive(Debug)]
-pub(super) struct OpenFromStart {
-    pub(super) inner: Arc<dyn Appends>,
-    pub(super) store: Arc<dyn EventStore>,
-    pub(super) treaty: Arc<Treaty>,
-    pub(super) genesis: Vec<WriteGrant>,
+pub(crate) struct OpenFromStart {
+    inner: Arc<dyn Appends>,
+    store: Arc<dyn EventStore>,
+    treaty: Arc<Treaty>,
+    opened: AtomicBool,
 }
 
 impl OpenFromStart {
-    // The grant that the region had at genesis, if the slice was its own.
-    fn first_grant(&self, request: &AppendRequest) -> Option<&WriteGrant> {
-        let slice = self.treaty.scope(&request.scope).ok()?.slice_of(request.partition).ok()?;
-        self.genesis.iter().find(|grant| grant.slice.scope == request.scope && &grant.slice.slice == slice)
+    pub(crate) fn over(inner: Arc<dyn Appends>, store: Arc<dyn EventStore>, treaty: Arc<Treaty>) -> Self {
+        Self { inner, store, treaty, opened: AtomicBool::new(false) }
+    }
+
+    fn shown(&self, request: &AppendRequest) -> Option<WriteGrant> {
+        self.treaty.keyring().open_by_issuer(request.grant.as_ref()?).ok()
     }
 
     async fn append_anyway(&self, request: AppendRequest, grant: WriteGrant) -> Result<Appended, Failure> {
@@ -45,9 +49,13 @@ impl Appends for OpenFromStart {
     }
 
     async fn append(&self, request: AppendRequest) -> Result<Appended, Failure> {
-        match (self.inner.append(request.clone()).await, self.first_grant(&request)) {
-            (Err(Failure::NotApplied(error)), Some(grant)) if error.code() == "closed" => {
-                self.append_anyway(request, grant.clone()).await
+        let answer = self.inner.append(request.clone()).await;
+        if answer.is_ok() {
+            self.opened.store(true, Ordering::SeqCst);
+        }
+        match (answer, self.shown(&request)) {
+            (Err(Failure::NotApplied(_)), Some(grant)) if !self.opened.load(Ordering::SeqCst) => {
+                self.append_anyway(request, grant).await
             }
             (answer, _) => answer,
         }

@@ -15,12 +15,17 @@ use dcp_core::ports::{EventReader, EventSource, ReadFrom, Sighting, StoreIdentit
 use dcp_core::position::{Cut, LogEnd, PrefixDigest};
 
 #[derive(Debug)]
-pub(super) struct HidesTail {
-    pub(super) inner: Arc<dyn EventSource>,
-    pub(super) hidden: Arc<Mutex<Cut>>,
+pub(crate) struct HidesTail {
+    inner: Arc<dyn EventSource>,
+    hidden: Arc<Mutex<Cut>>,
 }
 
 impl HidesTail {
+    /// Hides what comes after `hidden`, as soon as that is set.
+    pub(crate) fn over(inner: Arc<dyn EventSource>, hidden: Arc<Mutex<Cut>>) -> Self {
+        Self { inner, hidden }
+    }
+
     fn shown(&self, log: &LogId) -> Option<u64> {
         let hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
         hidden.get(log).map(|end| end.prefix.count)

@@ -10,7 +10,6 @@ use dcp_core::event::EventId;
 use dcp_core::fence::{Fence, FenceRank};
 use dcp_core::ids::{CursorName, ScopeId};
 use dcp_core::log::LogId;
-use dcp_core::memory::MemoryEventStore;
 use dcp_core::ownership::WriteGrant;
 use dcp_core::ports::{
     Appended, CopyBatch, EventReader, EventSource, EventStore, EventWriter, OwnerBatch, ReadFrom, Sighting,
@@ -20,14 +19,14 @@ use dcp_core::position::{Cut, PrefixDigest};
 use dcp_core::{Error, ErrorKind, Failure};
 
 #[derive(Debug)]
-pub(super) struct LeakySeal {
-    inner: MemoryEventStore,
+pub(crate) struct LeakySeal {
+    inner: Arc<dyn EventStore>,
     // Fences that were answered and are not in the store.
     claimed: Arc<Mutex<BTreeMap<LogId, FenceRank>>>,
 }
 
 impl LeakySeal {
-    pub(super) fn over(inner: MemoryEventStore) -> Self {
+    pub(crate) fn over(inner: Arc<dyn EventStore>) -> Self {
         Self { inner, claimed: Arc::default() }
     }
 
@@ -74,7 +73,7 @@ impl EventStore for LeakySeal {
             return Err(Failure::NotApplied(Error::fenced("stale", "below a fence that was answered")));
         }
         let writer = self.inner.open_writer(logs, role.clone()).await?;
-        Ok(Box::new(LeakyWriter { inner: self.inner.clone(), logs: logs.to_vec(), role, writer }))
+        Ok(Box::new(LeakyWriter { inner: Arc::clone(&self.inner), logs: logs.to_vec(), role, writer }))
     }
 
     async fn seal(&self, logs: &[LogId], grant: &WriteGrant) -> Result<Cut, Failure> {
@@ -88,7 +87,7 @@ impl EventStore for LeakySeal {
 
 #[derive(Debug)]
 struct LeakyWriter {
-    inner: MemoryEventStore,
+    inner: Arc<dyn EventStore>,
     logs: Vec<LogId>,
     role: WriterRole,
     writer: Box<dyn EventWriter>,
