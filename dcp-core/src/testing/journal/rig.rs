@@ -146,6 +146,7 @@ impl<Fx: JournalFixture> Rig<Fx> {
             () = store.reached() => None,
             ended = drive => Some(ended?),
         };
+        drop(store);
         self.fixture.crash().await;
         Ok(ended)
     }
