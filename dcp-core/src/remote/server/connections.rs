@@ -3,9 +3,10 @@
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -22,6 +23,9 @@ const CONNECTIONS_MAX: usize = 512;
 /// How long a connection may take to send a request's head, or be idle: well above the clients'
 /// own idle time, so that a client hardly ever sends into a connection that is being closed.
 const HEAD_WAIT: Duration = Duration::from_secs(60);
+/// How long a connection may take to send the key for the first time: whoever does not have it must
+/// not hold the places of those who do.
+const KEY_WAIT: Duration = Duration::from_secs(5);
 /// How long to wait after a failed accept (most often: no free file descriptor).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -41,7 +45,7 @@ pub(super) async fn serve(
             Some(ended) = connections.join_next(), if !connections.is_empty() => note(ended),
             accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection(stream, router.clone(), stop.clone()));
+                    connections.spawn(connection(stream, router.clone(), Arc::clone(&clock), stop.clone()));
                 }
                 Err(cause) => {
                     tracing::warn!(%cause, "a connection could not be accepted");
@@ -84,20 +88,47 @@ fn effects_cut(cut: usize, grace: Duration) -> Error {
     )
 }
 
-async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) {
+/// Whether the key was shown on a connection.
+#[derive(Debug, Clone, Default)]
+pub(super) struct KeyShown(Arc<AtomicBool>);
+
+impl KeyShown {
+    pub(super) fn note(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_noted(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+async fn connection(stream: TcpStream, router: Router, clock: Arc<dyn Clock>, stop: CancellationToken) {
     if let Err(cause) = stream.set_nodelay(true) {
         tracing::debug!(%cause, "a connection ended before it began");
         return;
     }
+    let key = KeyShown::default();
+    let service = TowerToHyperService::new(router.layer(Extension(key.clone())));
     let mut protocol = http1::Builder::new();
     protocol.timer(TokioTimer::new()).header_read_timeout(HEAD_WAIT);
-    let mut served = pin!(protocol.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
-    let ended = tokio::select! {
-        biased;
-        ended = served.as_mut() => ended,
-        () = stop.cancelled() => {
-            served.as_mut().graceful_shutdown();
-            served.await
+    let mut served = pin!(protocol.serve_connection(TokioIo::new(stream), service));
+    let mut late = pin!(clock.sleep(KEY_WAIT));
+    let mut waiting = true;
+    let ended = loop {
+        tokio::select! {
+            biased;
+            ended = served.as_mut() => break ended,
+            () = stop.cancelled() => {
+                served.as_mut().graceful_shutdown();
+                break served.await;
+            }
+            () = late.as_mut(), if waiting => {
+                if !key.is_noted() {
+                    tracing::debug!("a connection was closed: it has not shown the key within {KEY_WAIT:?}");
+                    return;
+                }
+                waiting = false;
+            }
         }
     };
     if let Err(cause) = ended {

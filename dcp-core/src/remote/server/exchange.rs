@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
+use super::connections::KeyShown;
 use super::effects::Effects;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Failure};
@@ -131,6 +132,9 @@ async fn authorize(
 ) -> Response {
     let presented = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
     if key.is_presented_by(presented) {
+        if let Some(shown) = request.extensions().get::<KeyShown>() {
+            shown.note();
+        }
         return next.run(request).await;
     }
     // A client that is still sending would see a reset and not the answer.
