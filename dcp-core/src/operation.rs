@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::fence::{FencingToken, Term};
+use crate::fence::Term;
 use crate::ids::{ResourceId, RunId, StepId};
 use crate::position::Cut;
 
@@ -107,7 +107,7 @@ impl Mandate {
                 format!("{resource}: no seal receipt of this term; seal the guard first"),
             ));
         }
-        Ok(Operation { key, term: self.term().clone(), token: None })
+        Ok(Operation { key, term: self.term().clone() })
     }
 }
 
@@ -116,22 +116,14 @@ impl Mandate {
 pub struct Operation {
     key: OperationKey,
     term: Term,
-    token: Option<FencingToken>,
 }
 
 impl Operation {
-    /// With the token of the slice that the effect is on.
-    #[must_use]
-    pub fn with_token(mut self, token: FencingToken) -> Self {
-        self.token = Some(token);
-        self
-    }
-
     /// For tests of an implementation: an operation without a mandate.
     #[cfg(feature = "test-util")]
     #[must_use]
     pub fn for_tests(key: OperationKey, term: Term) -> Self {
-        Self { key, term, token: None }
+        Self { key, term }
     }
 
     /// The idempotency key.
@@ -144,11 +136,5 @@ impl Operation {
     #[must_use]
     pub fn term(&self) -> &Term {
         &self.term
-    }
-
-    /// The slice's token, where the effect is on a slice.
-    #[must_use]
-    pub fn token(&self) -> Option<&FencingToken> {
-        self.token.as_ref()
     }
 }

@@ -16,7 +16,7 @@ mod tests;
 
 /// Whether the event at this place is at or before what was applied of its log.
 #[must_use]
-pub fn is_applied(place: &Position, applied: Option<Position>) -> bool {
+pub(crate) fn is_applied(place: &Position, applied: Option<Position>) -> bool {
     applied.is_some_and(|applied| place.order(&applied).is_ok_and(Ordering::is_le))
 }
 
@@ -25,7 +25,7 @@ pub fn is_applied(place: &Position, applied: Option<Position>) -> bool {
 /// `sightings` are the places where the local store holds the event's id in its scope and
 /// partition; `applied` answers how far a log has been applied.
 #[must_use]
-pub fn judge<'a>(
+pub(crate) fn judge<'a>(
     event: &Applied<'_>,
     mark: &StreamMark,
     sightings: impl Iterator<Item = &'a Sighting> + Clone,
@@ -85,7 +85,7 @@ fn applied_ahead(rule: &'static str, event: &Applied<'_>, own: OriginMark, held:
 ///
 /// A dirty stream's events only advance its mark: the refold will fold them.
 #[must_use]
-pub fn settle(mark: &mut StreamMark, event: &Applied<'_>, delivery: &Delivery, rule: LateRule) -> bool {
+pub(crate) fn settle(mark: &mut StreamMark, event: &Applied<'_>, delivery: &Delivery, rule: LateRule) -> bool {
     let rebuild = rule == LateRule::RebuildStream;
     match delivery {
         Delivery::Redelivered | Delivery::Conflict(_) | Delivery::AppliedAhead(_) => return false,
@@ -105,7 +105,7 @@ pub fn settle(mark: &mut StreamMark, event: &Applied<'_>, delivery: &Delivery, r
 
 /// Whether this record is the canonical one among the applied places of its id.
 #[must_use]
-pub fn is_canonical<'a>(
+pub(crate) fn is_canonical<'a>(
     event: &Applied<'_>,
     sightings: impl Iterator<Item = &'a Sighting>,
     applied: impl Fn(&LogId) -> Option<Position>,

@@ -32,11 +32,17 @@
 //!
 //! use dcp_core::Error;
 //! use dcp_core::clock::TokioClock;
-//! use dcp_core::ids::{ProjectionId, RegionId};
+//! use dcp_core::event::{EventId, NewEvent, StreamId};
+//! use dcp_core::ids::{KeyId, ProjectionId, RegionId, SliceRef};
+//! use dcp_core::log::LogId;
 //! use dcp_core::memory::{MemoryEventStore, MemoryStateStore};
-//! use dcp_core::ports::EventSource;
+//! use dcp_core::ownership::{Ownership, WriteGrant};
+//! use dcp_core::ports::{EventStore as _, OwnerBatch, WriterRole};
 //! use dcp_core::position::LogIncarnation;
-//! use dcp_replay::*;
+//! use dcp_core::signed::{KeySet, Role, Signer};
+//! use dcp_replay::{
+//!     Applied, LateRule, Model, Projection, Projector, ProjectorSettings, ReadModel, ReplayControl as _, StateModelStore,
+//! };
 //!
 //! /// How many orders each stream has.
 //! #[derive(Debug)]
@@ -58,15 +64,23 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // An owner appends one event.
 //! let region = RegionId::new("eu-west-2")?;
-//! let events = MemoryEventStore::new(region, LogIncarnation::from_bytes([1; 16]));
-//! let source: Arc<dyn EventSource> = Arc::new(events);
-//! let models = Arc::new(StateModelStore::new(Arc::new(MemoryStateStore::new()), "read-models")?);
+//! let log: LogId = "orders@eu-west-2/0".parse()?;
+//! let signer = Signer::new(KeyId::new("operator")?, &[7; 32]);
+//! let keys = KeySet::new("local", Role::Local, 1, [(signer.id().clone(), signer.public())].into())?;
+//! let slice = SliceRef::new("orders".parse()?, "all".parse()?);
+//! let grant: WriteGrant = keys.open(&signer.sign(&Ownership::genesis(slice, region.clone()))?)?;
+//! let events = Arc::new(MemoryEventStore::new(region, LogIncarnation::from_bytes([1; 16])));
+//! let writer = events.open_writer(&[log.clone()], WriterRole::Owner(grant)).await?;
+//! let sold = NewEvent::new(EventId::from_bytes([1; 16]), StreamId::new("85123A"), "sold", "6".into());
+//! writer.append(OwnerBatch::new(log.clone(), vec![sold])).await?;
 //!
-//! let logs = vec!["orders@eu-west-2/0".parse()?, "orders@eu-central-1/0".parse()?];
+//! // The projection folds it; its position is committed with the row.
+//! let models = Arc::new(StateModelStore::new(Arc::new(MemoryStateStore::new()), "read-models")?);
 //! let projector = Projector::new(
-//!     ProjectorSettings::new(logs)?,
-//!     source,
+//!     ProjectorSettings::new(vec![log, "orders@eu-central-1/0".parse()?])?,
+//!     events,
 //!     models.clone(),
 //!     vec![Arc::new(Orders)],
 //!     Arc::new(TokioClock::new()),
@@ -74,25 +88,25 @@
 //! projector.catch_up().await?; // or projector.run(stop), until told to stop
 //!
 //! let read = ReadModel::new(models, &Orders.id());
-//! assert_eq!(read.row::<u64>("count/85123A").await?, None);
+//! assert_eq!(read.row::<u64>("count/85123A").await?, Some(1));
 //! assert!(projector.status().await?.stopped.is_empty());
 //! # Ok(())
 //! # }
 //! ```
 
-pub mod decide;
-pub mod delivery;
+mod decide;
+mod delivery;
 mod logs;
-pub mod mark;
+mod mark;
 mod merge;
 pub mod model;
 pub mod model_store;
-pub mod progress;
-pub mod projection;
-pub mod projector;
-pub mod read_model;
-pub mod row;
-pub mod settings;
+mod progress;
+mod projection;
+mod projector;
+mod read_model;
+mod row;
+mod settings;
 mod sighted;
 pub mod state_model;
 

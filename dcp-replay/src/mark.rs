@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// How far one origin's events of a stream have been applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(clippy::exhaustive_structs)]
-pub struct OriginMark {
+pub(crate) struct OriginMark {
     /// Version of the last one.
     pub version: Version,
     /// Its epoch.
@@ -19,13 +19,13 @@ pub struct OriginMark {
 
 impl OriginMark {
     /// Before the first event.
-    pub const NONE: Self = Self { version: Version::NONE, epoch: Epoch::NONE };
+    pub(crate) const NONE: Self = Self { version: Version::NONE, epoch: Epoch::NONE };
 }
 
 /// What a projection remembers of one stream of a scope.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(clippy::exhaustive_structs)]
-pub struct StreamMark {
+pub(crate) struct StreamMark {
     /// The one partition in which the stream lives; none before its first event.
     pub partition: Option<u32>,
     /// Highest epoch of an event applied, from whatever origin.
@@ -39,7 +39,7 @@ pub struct StreamMark {
 impl StreamMark {
     /// How far one origin's events are applied.
     #[must_use]
-    pub fn origin(&self, origin: &RegionId) -> OriginMark {
+    pub(crate) fn origin(&self, origin: &RegionId) -> OriginMark {
         self.origins.get(origin).copied().unwrap_or(OriginMark::NONE)
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// How far one log has been applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(clippy::exhaustive_structs)]
-pub struct AppliedPosition {
+pub(crate) struct AppliedPosition {
     /// Incarnation of the log.
     pub incarnation: LogIncarnation,
     /// Rank of the last applied record's position in it.
@@ -20,13 +20,13 @@ pub struct AppliedPosition {
 impl AppliedPosition {
     /// The position of the last applied record.
     #[must_use]
-    pub fn position(&self) -> Position {
+    pub(crate) fn position(&self) -> Position {
         Position::from_store(self.incarnation, self.rank)
     }
 
     /// One record further, at `position`; the same if that is not beyond.
     #[must_use]
-    pub fn advanced(applied: Option<Self>, position: Position) -> Self {
+    pub(crate) fn advanced(applied: Option<Self>, position: Position) -> Self {
         let next = |count| Self { incarnation: position.incarnation(), rank: position.rank(), count };
         match applied {
             None => next(1),
@@ -43,7 +43,7 @@ impl AppliedPosition {
 /// # Errors
 /// `Corrupt`, with a repair plan, if the log no longer holds what was applied: it is of another
 /// incarnation or ends before the position. Never answered as "no lag".
-pub fn lag(log: &LogId, applied: Option<&AppliedPosition>, end: &LogEnd) -> Result<u64, Error> {
+pub(crate) fn lag(log: &LogId, applied: Option<&AppliedPosition>, end: &LogEnd) -> Result<u64, Error> {
     let Some(applied) = applied else { return Ok(end.prefix.count) };
     if applied.incarnation != end.incarnation {
         return Err(Error::corrupt(

@@ -35,19 +35,6 @@ impl ReadModel {
         self.one(self.keys.shared(key)).await
     }
 
-    /// A row of one stream, of a projection that rebuilds streams.
-    ///
-    /// # Errors
-    /// As [`ReadModel::row`].
-    pub async fn stream_row<T: DeserializeOwned>(
-        &self,
-        scope: &ScopeId,
-        stream: &StreamId,
-        key: &str,
-    ) -> Result<Option<T>, Error> {
-        self.one(self.keys.of_stream(scope, stream, key)).await
-    }
-
     async fn one<T: DeserializeOwned>(&self, key: crate::row::RowKey) -> Result<Option<T>, Error> {
         let value = self.models.read(&[key]).await?.into_iter().next().flatten();
         value.map(|value| decode(&value)).transpose()

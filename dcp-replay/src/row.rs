@@ -10,7 +10,7 @@ use dcp_core::log::LogId;
 use serde::{Deserialize, Serialize};
 
 /// Longest key of a row, in bytes, with what the engine puts before it.
-pub const ROW_KEY_MAX_BYTES: usize = 4_096;
+pub(crate) const ROW_KEY_MAX_BYTES: usize = 4_096;
 
 /// Key of one stored row; ordered by its bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

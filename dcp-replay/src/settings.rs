@@ -60,13 +60,6 @@ impl ProjectorSettings {
         self
     }
 
-    /// With another bound on the rows kept in memory.
-    #[must_use]
-    pub fn with_cache_rows(mut self, rows: usize) -> Self {
-        self.cache_rows = rows;
-        self
-    }
-
     /// With another number of streams folded again in one commit, at least 1.
     #[must_use]
     pub fn with_refold_streams(mut self, streams: usize) -> Self {
