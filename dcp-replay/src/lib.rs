@@ -109,6 +109,7 @@ mod row;
 mod settings;
 mod sighted;
 pub mod state_model;
+pub mod telemetry;
 
 pub use dcp_core::ports::{DeliveryCounts, ReplayControl, ReplayStatus};
 pub use delivery::{Delivery, Evidence, Place};

@@ -18,6 +18,7 @@ use crate::logs::Logs;
 use crate::model_store::ModelStore;
 use crate::projection::{LateRule, Projection};
 use crate::settings::ProjectorSettings;
+use crate::telemetry;
 
 mod engine;
 mod lane;
@@ -97,7 +98,7 @@ impl Projector {
                 Err(Failure::NotApplied(error)) if error.kind() != ErrorKind::Retry => return Err(error),
                 Err(failure) => {
                     failures += 1;
-                    tracing::warn!(%failure, failures, "the projector waits and loads its state again");
+                    tracing::warn!(event = telemetry::PROJECTOR_WAITS, %failure, failures);
                     backoff(failures)
                 }
             };

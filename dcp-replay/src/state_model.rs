@@ -19,6 +19,7 @@ use tokio::sync::Mutex;
 
 use crate::model_store::{Changes, ModelRevision, ModelStore, SCAN_MAX_ROWS};
 use crate::row::RowKey;
+use crate::telemetry;
 
 mod bucket;
 mod fold;
@@ -201,7 +202,7 @@ impl ModelStore for StateModelStore {
                 Ok(()) => {}
                 Err(Failure::NotApplied(full)) if full.code() == fold::MODEL_FULL => loaded.full = Some(full),
                 Err(failure) => {
-                    tracing::warn!(%failure, "deltas of the read model were not folded; they will be later");
+                    tracing::warn!(event = telemetry::FOLD_DELAYED, %failure);
                     return Ok(revision);
                 }
             }

@@ -17,6 +17,7 @@ use crate::progress::lag;
 use crate::projection::{Applied, Projection};
 use crate::settings::ProjectorSettings;
 use crate::sighted::Sighted;
+use crate::telemetry;
 
 /// What a call works with.
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +90,7 @@ impl Engine {
             for (log, applied) in parts.logs.ids.iter().zip(&seat.positions) {
                 let Some(end) = ends.get(log) else { continue };
                 if let Err(error) = lag(log, applied.as_ref(), end) {
-                    tracing::error!(projection = %seat.id, %error, "the projection is refused");
+                    tracing::error!(event = telemetry::PROJECTION_REFUSED, projection = %seat.id, %error);
                     seat.halt = Some(Halt::Refused(error));
                     refused = true;
                     break;
@@ -171,7 +172,7 @@ async fn apply_to(
             Met::Stop(evidence) => stopping::reason(parts, seat, arrival.log, *evidence).await?,
             Met::Unfoldable(error) => stopping::unfoldable(&event, &error),
         };
-        tracing::error!(projection = %seat.id, %reason, "the projection stopped");
+        tracing::error!(event = telemetry::PROJECTION_STOPPED, projection = %seat.id, %reason);
         return seat.stop(reason);
     }
     Ok(())
