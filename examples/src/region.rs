@@ -5,6 +5,7 @@
 //! there is no orchestration in it.
 
 mod assembly;
+mod drill_controls;
 mod failpoints;
 mod heartbeat;
 mod lives;
@@ -27,6 +28,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use assembly::{Assembled, Fittings, Ingredients, Plain, assemble, assemble_with, guard_resource};
+pub use drill_controls::DrillControl;
 pub use failpoints::{Arming, CrashAfter, Held, HeldFailpoints};
 pub use lives::next_life;
 pub use operations::{Ask, OrderRequest, RegionStatus};
@@ -94,7 +96,10 @@ pub async fn run(settings: RegionSettings, fittings: &dyn Fittings) -> Result<()
     let listener =
         TcpListener::bind("127.0.0.1:0").await.map_err(|cause| Error::stopped("no-port", cause.to_string()))?;
     let address = listener.local_addr().map_err(|cause| Error::stopped("no-port", cause.to_string()))?;
-    let server = operations::serve(&assembled, appends, bearer, &clock, &failpoints);
+    let mut server = operations::serve(&assembled, appends, bearer, &clock, &failpoints);
+    if settings.drill_controls {
+        server = drill_controls::offer(server, &assembled, &failpoints);
+    }
     let plane = assembled
         .plane
         .with_worker(dcp_core::control_plane::Worker::new("endpoint", move |stop| server.serve(listener, stop)));

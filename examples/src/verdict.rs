@@ -76,6 +76,11 @@ pub struct Fault {
     pub fired: bool,
 }
 
+/// Codes of refusals that say that the mandate itself is over: a newer epoch is known, the lease has
+/// run out, or the slice is open under another epoch. A region that merely cannot be reached, is
+/// still closed or is busy refuses by other codes, and proves nothing by that.
+pub const STALE_CODES: [&str; 3] = ["stale", "lease-run-out", "other-epoch"];
+
 /// Attempts to write under a stale mandate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(clippy::exhaustive_structs)]
@@ -86,8 +91,19 @@ pub struct StaleWrites {
     pub attempted: u64,
     /// Refused with a reason.
     pub refused: u64,
+    /// The refusals by their code; only those of [`STALE_CODES`] show that the mandate was known
+    /// to be stale. Together they are the refusals.
+    pub reasons: BTreeMap<String, u64>,
     /// Of unknown outcome.
     pub in_doubt: u64,
+}
+
+impl StaleWrites {
+    /// Refusals that name the staleness of the mandate.
+    #[must_use]
+    pub fn refused_as_stale(&self) -> u64 {
+        STALE_CODES.iter().filter_map(|code| self.reasons.get(*code)).sum()
+    }
 }
 
 /// What a projection said of the events that it was given.

@@ -12,7 +12,7 @@ use dcp_core::{Error, Failure};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::region::{Arming, Ask, OrderRequest, RegionStatus, from_body, to_body};
+use crate::region::{Arming, Ask, DrillControl, OrderRequest, RegionStatus, from_body, to_body};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -30,8 +30,8 @@ impl Control {
         Ok(Self(RemoteEndpoint::new(address, bearer, Deadlines::new(PATIENCE), clock)?))
     }
 
-    async fn ask<Q: Serialize + Sync, A: DeserializeOwned>(&self, ask: Ask, question: &Q) -> Result<A, Error> {
-        match self.0.call(ask.name(), to_body(question)?, PATIENCE).await {
+    async fn ask<Q: Serialize + Sync, A: DeserializeOwned>(&self, name: &str, question: &Q) -> Result<A, Error> {
+        match self.0.call(name, to_body(question)?, PATIENCE).await {
             Ok(answer) => from_body(&answer),
             Err(Failure::NotApplied(error)) => Err(error),
             // Every question here may be asked again.
@@ -44,7 +44,7 @@ impl Control {
     /// # Errors
     /// `Retry` if it does not answer.
     pub async fn status(&self) -> Result<RegionStatus, Error> {
-        self.ask(Ask::Status, &()).await
+        self.ask(Ask::Status.name(), &()).await
     }
 
     /// Orders a plan.
@@ -52,7 +52,7 @@ impl Control {
     /// # Errors
     /// The region's refusal, or `Retry`.
     pub async fn order(&self, order: Order) -> Result<RunId, Error> {
-        self.ask(Ask::Order, &OrderRequest { order, token: None }).await
+        self.ask(Ask::Order.name(), &OrderRequest { order, token: None }).await
     }
 
     /// Throttles every link into the region; none: as fast as it goes.
@@ -60,7 +60,7 @@ impl Control {
     /// # Errors
     /// `Retry` if it does not answer.
     pub async fn throttle(&self, records_per_second: Option<u64>) -> Result<(), Error> {
-        self.ask(Ask::Throttle, &records_per_second).await
+        self.ask(DrillControl::Throttle.name(), &records_per_second).await
     }
 
     /// Holds the next that passes a failpoint.
@@ -68,7 +68,7 @@ impl Control {
     /// # Errors
     /// `Retry` if it does not answer.
     pub async fn arm(&self, arming: &Arming) -> Result<(), Error> {
-        self.ask(Ask::Arm, arming).await
+        self.ask(DrillControl::Arm.name(), arming).await
     }
 
     /// Lets go of what is held.
@@ -76,7 +76,7 @@ impl Control {
     /// # Errors
     /// `Retry` if it does not answer.
     pub async fn release(&self) -> Result<(), Error> {
-        self.ask(Ask::Release, &()).await
+        self.ask(DrillControl::Release.name(), &()).await
     }
 
     /// Orders a plan, again and again until it is taken, and waits for its end.

@@ -108,6 +108,8 @@ impl Group {
         push("peer-address", self.wire(&format!("{region}>{peer}"))?.address().to_string());
         push("seed", record.seed.to_string());
         push("parent", own_id());
+        arguments.push("--drill-controls".to_owned());
+        let mut push = |name: &str, value: String| arguments.extend([format!("--{name}"), value]);
         if let Some(crash) = &self.crash_after {
             push("crash-after", crash.to_string());
         }

@@ -77,7 +77,7 @@ fn findings(from: &Gathered, derived: &Derived, record: &RunRecord) -> Vec<Findi
         old_acks::judge(from, derived),
         current_epoch::judge(from, derived, record.fault.as_ref()),
         stale_refused::judge(stale, derived),
-        mirrors_equal::judge(from, derived, stale_refused::in_doubt(stale)),
+        mirrors_equal::judge(from, derived),
         mirrors_prefix::judge(from),
         content_kept::judge(from),
         models_folded::judge(from),
@@ -87,7 +87,7 @@ fn findings(from: &Gathered, derived: &Derived, record: &RunRecord) -> Vec<Findi
 }
 
 fn judge_gathered(from: &Gathered, record: &RunRecord, contradictions: Vec<String>, clocks: ClockOffset) -> Judged {
-    let derived = Derived::of(from);
+    let derived = Derived::of(from, record.stale.as_ref());
     let findings = findings(from, &derived, record);
     let takeover = Takeover::find(from);
     let left = takeover.as_ref().map(|takeover| takeover.exposure(from, &derived)).unwrap_or_default();

@@ -50,8 +50,12 @@ fn lines(verdict: &Verdict, folder: &Path) {
     );
     for stale in &verdict.stale_writes {
         println!(
-            "stale writes   {}: {} attempted, {} refused, {} in doubt",
-            stale.resource, stale.attempted, stale.refused, stale.in_doubt
+            "stale writes   {}: {} attempted, {} refused ({} as stale), {} in doubt",
+            stale.resource,
+            stale.attempted,
+            stale.refused,
+            stale.refused_as_stale(),
+            stale.in_doubt
         );
     }
     for pause in &verdict.write_pause_ms {

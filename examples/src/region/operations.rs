@@ -1,4 +1,4 @@
-//! What operators and drills may ask a region, beside its ports: status, orders, failpoints, exports.
+//! What operators may ask a region, beside its ports: status, orders, exports.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,9 +17,9 @@ use dcp_core::{Error, Failure};
 use serde::{Deserialize, Serialize};
 
 use super::assembly::Assembled;
-use super::failpoints::{Arming, Held, HeldFailpoints};
+use super::failpoints::{Held, HeldFailpoints};
 use super::remote_handover::{RELEASE, RELEASED, ServeRelease, ServeReleased, from_body, to_body};
-use super::seals::CheckedSeal;
+use super::seals::{CheckedSeal, check_mandate};
 
 /// An operator's order, under the token that the operator holds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -91,18 +91,12 @@ pub enum Ask {
     Status,
     /// [`OrderRequest`], answered by the run's name.
     Order,
-    /// Records per second of every link into the region; `null`: unthrottled.
-    Throttle,
-    /// [`Arming`]: holds the next that passes a failpoint.
-    Arm,
-    /// Lets go of what is held.
-    Release,
     /// Exports the journal after a sequence.
     Journal,
 }
 
 impl Ask {
-    const ALL: [Self; 6] = [Self::Status, Self::Order, Self::Throttle, Self::Arm, Self::Release, Self::Journal];
+    const ALL: [Self; 3] = [Self::Status, Self::Order, Self::Journal];
 
     /// Its name on the wire.
     #[must_use]
@@ -110,9 +104,6 @@ impl Ask {
         match self {
             Self::Status => "status",
             Self::Order => "order",
-            Self::Throttle => "throttle",
-            Self::Arm => "arm",
-            Self::Release => "release",
             Self::Journal => "journal",
         }
     }
@@ -139,9 +130,6 @@ impl RemoteOperation for Operation {
         let answered = match self.ask {
             Ask::Status => self.desk.status().await,
             Ask::Order => self.desk.order(&body).await,
-            Ask::Throttle => self.desk.throttle(&body),
-            Ask::Arm => from_body::<Arming>(&body).and_then(|arming| to_body(&self.desk.failpoints.arm(arming))),
-            Ask::Release => to_body(&self.desk.failpoints.release()),
             Ask::Journal => self.desk.journal(&body).await,
         };
         answered.map_err(Failure::NotApplied)
@@ -179,16 +167,17 @@ impl Desk {
     async fn order(&self, body: &Bytes) -> Result<Bytes, Error> {
         let request: OrderRequest = from_body(body)?;
         if let Order::Switchover { slice, from } = &request.order {
+            let token = request.token.as_ref().map(|token| token.verify(self.parts.treaty.keyring())).transpose()?;
+            // Before the witness is asked: an isolated region knows by itself that its lease is over.
+            if let Some(token) = &token {
+                check_mandate(&self.parts, slice, token).await?;
+            }
             let head = self.parts.witness.ownership(slice).await?;
             let head =
                 head.ok_or_else(|| Error::refused("no-genesis", format!("{slice}: no ownership at the witness")))?;
-            if let Some(presented) = &request.token {
-                let token = presented.verify(self.parts.treaty.keyring())?;
-                if token.grant().slice != *slice || token.grant().epoch != head.epoch {
-                    let rank = token.rank();
-                    let message = format!("{slice}: presented {rank}; now epoch {} of {}", head.epoch, head.owner);
-                    return Err(Error::fenced("stale", message));
-                }
+            if let Some(rank) = token.filter(|token| token.grant().epoch != head.epoch).map(|token| token.rank()) {
+                let message = format!("{slice}: presented {rank}; now epoch {} of {}", head.epoch, head.owner);
+                return Err(Error::fenced("stale", message));
             }
             if from == &self.parts.region || &head.owner != from {
                 let message = format!(
@@ -199,14 +188,6 @@ impl Desk {
             }
         }
         to_body(&self.handle.order(request.order).await?)
-    }
-
-    fn throttle(&self, body: &Bytes) -> Result<Bytes, Error> {
-        let records_per_second: Option<u64> = from_body(body)?;
-        for link in self.links.values() {
-            link.set_throttle(records_per_second);
-        }
-        to_body(&())
     }
 
     async fn journal(&self, body: &Bytes) -> Result<Bytes, Error> {

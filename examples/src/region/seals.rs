@@ -19,20 +19,27 @@ pub(crate) struct CheckedSeal {
     pub(crate) parts: Arc<RecoveryParts>,
 }
 
-impl CheckedSeal {
-    async fn check(&self, token: &FencingToken) -> Result<(), Error> {
-        let (slice, grant) = (self.guard.slice(), token.grant());
-        if let Ok(known) = self.parts.appends.ownership(slice).await
-            && known.epoch > grant.epoch
-        {
-            let message = format!("{slice}: presented {}; now epoch {} of {}", token.rank(), known.epoch, known.owner);
-            return Err(Error::fenced("stale", message));
-        }
-        if grant.owner == self.parts.region {
-            self.parts.leases.check(slice, grant.epoch, self.parts.clock.now())?;
-        }
-        Ok(())
+/// Whether a presented token may still count here, as far as this region can know by itself: of a
+/// slice that nobody is known to have taken since, and, if it is of this region's own, under its
+/// lease.
+///
+/// # Errors
+/// `Invalid` for a token of another slice; `Fenced` (`stale`, `lease-run-out`) if it may not.
+pub(super) async fn check_mandate(parts: &RecoveryParts, slice: &SliceRef, token: &FencingToken) -> Result<(), Error> {
+    let grant = token.grant();
+    if grant.slice != *slice {
+        return Err(Error::invalid("other-slice", format!("{slice}: the token is of {}", grant.slice)));
     }
+    if let Ok(known) = parts.appends.ownership(slice).await
+        && known.epoch > grant.epoch
+    {
+        let message = format!("{slice}: presented {}; now epoch {} of {}", token.rank(), known.epoch, known.owner);
+        return Err(Error::fenced("stale", message));
+    }
+    if grant.owner == parts.region {
+        parts.leases.check(slice, grant.epoch, parts.clock.now())?;
+    }
+    Ok(())
 }
 
 #[async_trait]
@@ -50,7 +57,7 @@ impl Sealable for CheckedSeal {
     }
 
     async fn seal(&self, token: &FencingToken) -> Result<SealReceipt, Failure> {
-        self.check(token).await.map_err(Failure::NotApplied)?;
+        check_mandate(&self.parts, self.guard.slice(), token).await.map_err(Failure::NotApplied)?;
         self.guard.seal(token).await
     }
 }

@@ -33,6 +33,9 @@ pub struct RegionArguments {
     /// Kill this process after a step: STEP, STEP:intent or STEP:outcome.
     #[arg(long)]
     pub crash_after: Option<CrashAfter>,
+    /// Lets a drill throttle links, hold appends and try the store from outside.
+    #[arg(long)]
+    pub drill_controls: bool,
     /// Process id of the parent with which this one ends.
     #[arg(long)]
     pub parent: Option<u32>,
@@ -56,6 +59,8 @@ pub struct RegionSettings {
     pub seed: u64,
     /// Where to end by SIGKILL, if anywhere.
     pub crash_after: Option<CrashAfter>,
+    /// Whether a drill may act on it from outside.
+    pub drill_controls: bool,
 }
 
 impl RegionArguments {
@@ -72,6 +77,7 @@ impl RegionArguments {
             peer_address: self.peer_address,
             seed: self.seed,
             crash_after: self.crash_after.clone(),
+            drill_controls: self.drill_controls,
         })
     }
 }

@@ -17,7 +17,8 @@ fn sample() -> Value {
                  "declared_records": 10, "lost_records": 0}],
         "invariants": [{"id": "F1", "statement": "one owner", "held": true, "checked": 8}],
         "faults": [{"kind": "pause", "at_line": 1200, "fired": true}],
-        "stale_writes": [{"resource": "append", "attempted": 100, "refused": 99, "in_doubt": 1}],
+        "stale_writes": [{"resource": "append", "attempted": 100, "refused": 99, "in_doubt": 1,
+                          "reasons": {"stale": 98, "closed": 1}}],
         "deliveries": {"eu-west-2": {"sales": model}},
         "write_pause_ms": [{"scope": "orders.eu-west-2", "slice": "s10", "ms": 12.5}],
         "read_models": {"eu-west-2": {"sales": sales, "stock": stock}},
@@ -104,7 +105,7 @@ fn a_verdict_is_written_as_the_schema_lists() {
 #[test]
 fn the_schema_lists_every_member_and_no_other() {
     // Taking any one member out of the sample, or adding one, is seen wherever it is.
-    let spoils: [(&str, &str); 8] = [
+    let spoils: [(&str, &str); 9] = [
         ("", "rpo"),
         ("/rpo/0", "lost_records"),
         ("/invariants/0", "checked"),
@@ -113,6 +114,7 @@ fn the_schema_lists_every_member_and_no_other() {
         ("/read_models/eu-west-2/sales/by_country/EIRE", "revenue"),
         ("/write_pause_ms/0", "ms"),
         ("/steps/0", "outcome"),
+        ("/stale_writes/0", "reasons"),
     ];
     for (place, member) in spoils {
         let mut missing = sample();

@@ -2,11 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use dcp_core::ownership::Epoch;
+
 use super::history::{Chains, Story};
 use super::logs::Logs;
 use super::table::StoreTable;
 use super::told::{AckRow, Spans, Told};
+use crate::drill::stale::StaleReport;
 use crate::orders::{Home, ReadModels};
+
+/// Whose first mandates the stale writer holds.
+const STALE_WRITER: Home = Home::West;
 
 /// Evidence of one run.
 #[derive(Debug)]
@@ -34,46 +40,47 @@ pub(super) struct Derived {
     pub(super) places: Vec<Option<AckRow>>,
     /// How often each region's store holds each line.
     pub(super) counts: BTreeMap<Home, Vec<u8>>,
-    /// Records that nobody was told of and that no producer has in doubt.
-    pub(super) unexplained: BTreeMap<u32, String>,
-    /// Such records beyond those that carry no order line at all.
-    pub(super) unexplained_records: u64,
+    /// Records that nobody was told of and that nobody has in doubt, in words.
+    pub(super) unexplained: Vec<String>,
+    /// All other records, each counted in its origin's own store.
+    pub(super) explained_records: u64,
+    /// Lines that a region may hold twice: those that a producer or the stale writer has in doubt.
+    pub(super) may_repeat: BTreeSet<u32>,
 }
 
 impl Derived {
-    pub(super) fn of(from: &Gathered) -> Self {
+    pub(super) fn of(from: &Gathered, stale: Option<&StaleReport>) -> Self {
         let places = from.told.first_places(from.lines);
         let counts = from.stores.iter().map(|(home, table)| (*home, table.counts(from.lines))).collect();
-        let (unexplained, unexplained_records) = unexplained(from, &places);
-        Self { spans: Spans::of(&from.told, &from.logs), places, counts, unexplained, unexplained_records }
-    }
-
-    /// Lines whose record some region may hold twice: those in doubt, and those that a stale writer
-    /// has in doubt, which the producers know nothing of.
-    pub(super) fn may_repeat(&self, told: &Told, stale_in_doubt: u64) -> BTreeSet<u32> {
-        let mut lines = told.in_doubt.clone();
-        if self.unexplained_records <= stale_in_doubt {
-            lines.extend(self.unexplained.keys());
-        }
-        lines
+        let doubtful = stale.map(|stale| stale.doubtful_lines.iter().filter_map(|line| u32::try_from(*line).ok()));
+        let doubtful: BTreeSet<u32> = doubtful.into_iter().flatten().collect();
+        let (unexplained, explained_records) = explain(from, &places, &doubtful);
+        let may_repeat = from.told.in_doubt.union(&doubtful).copied().collect();
+        Self { spans: Spans::of(&from.told, &from.logs), places, counts, unexplained, explained_records, may_repeat }
     }
 }
 
-// A record is explained by the first acknowledgement of its line, which names its log and epoch, or
-// by the line's being in doubt. It is looked for where it was written: in its origin's own store.
-fn unexplained(from: &Gathered, places: &[Option<AckRow>]) -> (BTreeMap<u32, String>, u64) {
-    let (mut lines, mut records) = (BTreeMap::new(), 0);
+// A record is explained by the first acknowledgement of its line, which names its log and epoch; by
+// the line's being in doubt at its producer; or, under the first epoch in the lost region's log, by its
+// being in doubt at the stale writer, which tries nothing else. It is looked for where it was written:
+// in its origin's own store.
+fn explain(from: &Gathered, places: &[Option<AckRow>], doubtful: &BTreeSet<u32>) -> (Vec<String>, u64) {
+    let (mut unexplained, mut explained) = (Vec::new(), 0);
     for (number, entry) in from.logs.iter() {
         let Some(table) = from.stores.get(&entry.origin) else { continue };
         for row in &table.logs[number] {
             let told = places.get(row.line as usize).copied().flatten();
             let acknowledged = told.is_some_and(|ack| ack.log == number && ack.epoch == row.epoch);
-            if !acknowledged && !from.told.in_doubt.contains(&row.line) {
-                records += 1;
-                let text = || format!("line {} under epoch {} in {} at {}", row.line, row.epoch, entry.id, row.rank);
-                lines.entry(row.line).or_insert_with(text);
+            let tried = doubtful.contains(&row.line)
+                && row.epoch == Epoch::GENESIS.get()
+                && (entry.home, entry.origin) == (STALE_WRITER, STALE_WRITER);
+            if acknowledged || tried || from.told.in_doubt.contains(&row.line) {
+                explained += 1;
+            } else {
+                unexplained
+                    .push(format!("line {} under epoch {} in {} at {}", row.line, row.epoch, entry.id, row.rank));
             }
         }
     }
-    (lines, records)
+    (unexplained, explained)
 }

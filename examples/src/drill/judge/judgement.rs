@@ -3,14 +3,10 @@
 use dcp_core::ids::RegionId;
 
 use super::finding::Finding;
+use super::stale_refused;
 use crate::drill::record::{Phase, RunRecord};
 use crate::orders::Home;
 use crate::verdict::{Judgement, Verdict};
-
-/// Fewest stale attempts on each resource.
-const STALE_MIN: u64 = 100;
-/// Resources on which stale writes are tried: append, guard, switchover.
-const STALE_RESOURCES: usize = 3;
 
 /// What the judgement weighs beside the verdict's own figures.
 #[derive(Debug)]
@@ -78,17 +74,10 @@ fn unproved(verdict: &Verdict, record: &RunRecord, weighed: &Weighed<'_>) -> Vec
     });
     let tail: u64 = verdict.rpo.iter().map(|rpo| rpo.unreplicated_records).sum();
     need(tail >= record.turns.tail, &|| format!("a tail of {tail} records; {} were asked for", record.turns.tail));
-    need(verdict.stale_writes.len() >= STALE_RESOURCES, &|| {
-        format!("stale writes were tried on {} resources instead of {STALE_RESOURCES}", verdict.stale_writes.len())
-    });
-    for writes in &verdict.stale_writes {
-        need(writes.attempted >= STALE_MIN, &|| {
-            format!("{}: {} stale attempts instead of {STALE_MIN}", writes.resource, writes.attempted)
-        });
-    }
     for home in Home::ALL {
         need(verdict.deliveries.contains_key(&home.region_id()), &|| format!("{} gave no status", home.region()));
     }
+    reasons.extend(stale_refused::unproved(record.stale.as_ref()));
     reasons
 }
 

@@ -9,7 +9,7 @@ use crate::orders::Home;
 
 const STATEMENT: &str = "At the end every mirror equals its source as a sequence of id, epoch, version and content; every line is in every region, once, or once per log if it was in doubt.";
 
-pub(super) fn judge(from: &Gathered, derived: &Derived, stale_in_doubt: u64) -> Finding {
+pub(super) fn judge(from: &Gathered, derived: &Derived) -> Finding {
     let mut checks = Checks::new();
     for (number, entry) in from.logs.iter() {
         let Some(source) = from.stores.get(&entry.origin) else { continue };
@@ -18,13 +18,12 @@ pub(super) fn judge(from: &Gathered, derived: &Derived, stale_in_doubt: u64) -> 
             sequences(&mut checks, &source.logs[number], &mirror.logs[number], &place);
         }
     }
-    let may_repeat = derived.may_repeat(&from.told, stale_in_doubt);
     for (home, table) in &from.stores {
         for foreign in &table.foreign {
             checks.check(false, || format!("{}: {foreign} is no log of the treaty", home.region()));
         }
         lines_kept(&mut checks, *home, derived);
-        repeated(&mut checks, *home, table, derived, &may_repeat);
+        repeated(&mut checks, *home, table, derived);
     }
     checks.finding("M1", STATEMENT)
 }
@@ -49,7 +48,7 @@ fn lines_kept(checks: &mut Checks, home: Home, derived: &Derived) {
     }
 }
 
-fn repeated(checks: &mut Checks, home: Home, table: &StoreTable, derived: &Derived, may_repeat: &BTreeSet<u32>) {
+fn repeated(checks: &mut Checks, home: Home, table: &StoreTable, derived: &Derived) {
     let Some(counts) = derived.counts.get(&home) else { return };
     let mut logs: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for (number, rows) in table.logs.iter().enumerate() {
@@ -59,12 +58,12 @@ fn repeated(checks: &mut Checks, home: Home, table: &StoreTable, derived: &Deriv
     }
     for (line, places) in logs.into_iter().filter(|(line, _)| *line > 0) {
         let once_each = places.iter().collect::<BTreeSet<_>>().len() == places.len();
-        checks.check(once_each && may_repeat.contains(&line), || {
+        checks.check(once_each && derived.may_repeat.contains(&line), || {
             format!(
                 "line {line} is {} times in {}; each in a log of its own: {once_each}; in doubt: {}",
                 places.len(),
                 home.region(),
-                may_repeat.contains(&line)
+                derived.may_repeat.contains(&line)
             )
         });
     }

@@ -197,10 +197,11 @@ fn status(late: u64) -> RegionStatus {
 }
 
 pub(super) fn record() -> RunRecord {
-    let writes = ["append", "guard", "switchover"].map(|resource| StaleWrites {
+    let writes = ["append", "guard", "switchover", "store"].map(|resource| StaleWrites {
         resource: resource.to_owned(),
         attempted: 120,
         refused: 120,
+        reasons: [("stale".to_owned(), 120)].into(),
         in_doubt: 0,
     });
     let stale = StaleReport { writes: writes.into(), ..StaleReport::default() };

@@ -20,7 +20,7 @@ fn judged(from: &Gathered, record: &RunRecord) -> Judged {
 fn violated(spoil: impl FnOnce(&mut Gathered, &mut RunRecord)) -> Vec<String> {
     let (mut from, mut record) = (sample::gathered(), sample::record());
     spoil(&mut from, &mut record);
-    let findings = findings(&from, &Derived::of(&from), &record);
+    let findings = findings(&from, &Derived::of(&from, record.stale.as_ref()), &record);
     let bad = findings.into_iter().filter(|finding| finding.violation.is_some());
     let bad: Vec<String> = bad
         .map(|finding| {
@@ -161,13 +161,35 @@ fn f4_sees_what_was_let_through_also_where_nobody_says_so() {
         from.told.acks[7].rank = 7;
     };
     assert_eq!(violated(|from, _| sneaked(from)), ["F4", "M1", "M2"]);
-    // The same with one stale write in doubt: it may be there, and it grew a sealed log all the same.
-    let doubted = violated(|from, record| {
-        sneaked(from);
-        let append = &mut record.stale.as_mut().unwrap().writes[0];
-        (append.refused, append.in_doubt) = (119, 1);
-    });
-    assert_eq!(doubted, ["M2"]);
+    // The same with the stale write of that very line in doubt: it may be there, and it grew a sealed
+    // log all the same. The doubt of another line, or of a seal, excuses nothing.
+    let doubted = |resource: usize, lines: &[u64]| {
+        violated(|from, record| {
+            sneaked(from);
+            let stale = record.stale.as_mut().unwrap();
+            stale.doubtful_lines = lines.iter().copied().collect();
+            let writes = &mut stale.writes[resource];
+            (writes.refused, writes.in_doubt) = (119, 1);
+            writes.reasons = [("stale".to_owned(), 119)].into();
+        })
+    };
+    assert_eq!(doubted(0, &[5]), ["M2"]);
+    assert_eq!(doubted(0, &[6]), ["F4", "M1", "M2"]);
+    assert_eq!(doubted(1, &[]), ["F4", "M1", "M2"]);
+}
+
+#[test]
+fn refusals_that_do_not_name_the_staleness_prove_nothing() {
+    for resource in 0..4 {
+        let mut record = sample::record();
+        let writes = &mut record.stale.as_mut().unwrap().writes[resource];
+        writes.reasons = [("no-answer".to_owned(), 21), ("lease-run-out".to_owned(), 99)].into();
+        let judged = judged(&sample::gathered(), &record);
+        assert_eq!(judged.verdict.verdict, Judgement::Inconclusive);
+        assert!(judged.reasons.iter().any(|one| one.contains("99 stale writes")), "{:?}", judged.reasons);
+        let f4 = &judged.verdict.invariants[3];
+        assert_eq!((f4.id.as_str(), f4.held, f4.checked), ("F4", false, 0));
+    }
 }
 
 #[test]
@@ -247,7 +269,7 @@ fn what_was_not_shown_is_inconclusive_with_its_reason() {
         (|_, record| record.dark = None, "no blackout was planned"),
         (|_, record| record.phase = Phase::Rejoined, "the run has only come to"),
         (|_, record| record.stale = None, "F4 was never checked"),
-        (|_, record| record.stale.as_mut().unwrap().writes.truncate(2), "stale writes were tried on 2"),
+        (|_, record| record.stale.as_mut().unwrap().writes.truncate(3), "stale writes were not tried at store"),
         (|_, record| record.turns.tail = 3, "a tail of 1 records"),
         (|_, record| drop(record.last_status.remove("eu-west-2")), "eu-west-2 gave no status"),
         (|_, record| drop(record.last_status.remove("eu-central-1")), "no event was Late"),

@@ -75,7 +75,7 @@ impl Stage {
             _ => {}
         }
         self.printer.say(&format!("{} is awake; its stale mandates are tried", LOST.region()));
-        let report = self.try_stale().await?;
+        let report = self.try_stale(self.record.turns.return_at, &[]).await?;
         if self.record.dark == Some(Dark::Cut) {
             self.group.mend(LOST)?;
         }
@@ -83,7 +83,8 @@ impl Stage {
         Ok(Phase::Awake)
     }
 
-    async fn try_stale(&self) -> Result<StaleReport, Error> {
+    /// Tries the lost region's first mandates with lines that come after this record.
+    pub(super) async fn try_stale(&self, after: u64, more: &[&str]) -> Result<StaleReport, Error> {
         let failed = |cause: std::io::Error| Error::stopped("no-child", format!("stale: {cause}"));
         let mut command = tokio::process::Command::new(std::env::current_exe().map_err(failed)?);
         command
@@ -92,7 +93,8 @@ impl Stage {
             .arg(self.folder.path())
             .args(["--address", &self.group.address(LOST)?.to_string()])
             .args(["--lines", &self.record.turns.lines.to_string()])
-            .args(["--after", &self.record.turns.return_at.to_string()])
+            .args(["--after", &after.to_string()])
+            .args(more)
             .args(["--parent", &std::process::id().to_string()])
             .stdin(Stdio::null())
             .kill_on_drop(true);

@@ -18,6 +18,9 @@ impl Stage {
         let (_, control) = self.group.region(SURVIVOR)?;
         control.carry_out(Order::Rejoin { returned: LOST.region_id() }, &*self.clock).await?;
         self.produce_to(self.rejoined_at()).await?;
+        // Now the fence of the region's own store is raised too, and a session past its guards is tried.
+        let report = self.try_stale(self.rejoined_at(), &["--own-sessions"]).await?;
+        self.record.stale.get_or_insert_default().merge(report);
         self.printer.say(&format!("{} has rejoined: sealed, tail delivered, parity", LOST.region()));
         Ok(Phase::Rejoined)
     }
