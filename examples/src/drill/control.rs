@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dcp_core::clock::{Clock, SystemClock};
-use dcp_core::control_plane::{Order, RunStatus};
-use dcp_core::ids::RunId;
-use dcp_core::remote::{BearerKey, Deadlines, RemoteEndpoint};
+use dcp_core::control_plane::RunStatus;
+use dcp_core::ids::{RunId, SliceRef};
+use dcp_core::ownership::WriteGrant;
+use dcp_core::ports::Appends as _;
+use dcp_core::remote::{BearerKey, Deadlines, RemoteAppends, RemoteEndpoint};
+use dcp_core::treaty::Treaty;
 use dcp_core::{Error, Failure};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -47,12 +50,22 @@ impl Control {
         self.ask(Ask::Status.name(), &()).await
     }
 
-    /// Orders a plan.
+    /// Orders a plan; a planned move under a token of the slice's owner.
     ///
     /// # Errors
     /// The region's refusal, or `Retry`.
-    pub async fn order(&self, order: Order) -> Result<RunId, Error> {
-        self.ask(Ask::Order.name(), &OrderRequest { order, token: None }).await
+    pub async fn order(&self, request: &OrderRequest) -> Result<RunId, Error> {
+        self.ask(Ask::Order.name(), request).await
+    }
+
+    /// The ownership of a slice, as far as the region knows it.
+    ///
+    /// # Errors
+    /// `Retry` while it knows none, or does not answer; `Refused` if what it says is not signed.
+    pub async fn ownership(&self, slice: &SliceRef, treaty: &Treaty) -> Result<WriteGrant, Error> {
+        let keyring = Arc::new(treaty.keyring().clone());
+        // The region's name is of no consequence to this question.
+        RemoteAppends::new(self.0.clone(), treaty.scope(&slice.scope)?.home().clone(), keyring).ownership(slice).await
     }
 
     /// Throttles every link into the region; none: as fast as it goes.
@@ -83,9 +96,9 @@ impl Control {
     ///
     /// # Errors
     /// `Stopped` with the step and the reason if the run fails or is superseded.
-    pub async fn carry_out(&self, order: Order, clock: &dyn Clock) -> Result<RunId, Error> {
+    pub async fn carry_out(&self, request: OrderRequest, clock: &dyn Clock) -> Result<RunId, Error> {
         let run = loop {
-            match self.order(order.clone()).await {
+            match self.order(&request).await {
                 Ok(run) => break run,
                 Err(error)
                     if matches!(error.code(), "busy" | "closed" | "no-answer" | "not-reached" | "plane-ended") => {}

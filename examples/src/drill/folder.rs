@@ -110,6 +110,7 @@ impl Folder {
             turns: options.turns(orders.len())?,
             phase: Phase::Together,
             fault: None,
+            taken_over_in_one: false,
             stale: None,
             seconds_before: 0.0,
             resumes: 0,

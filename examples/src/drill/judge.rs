@@ -117,11 +117,19 @@ fn judge_gathered(from: &Gathered, record: &RunRecord, contradictions: Vec<Strin
         steps: write_up::steps(&from.story),
     };
     let survivor = takeover.as_ref().map(|takeover| takeover.survivor);
+    let takeover_most = takeover::most_seconds(record).unwrap_or_else(|error| {
+        unknown.push(error.to_string());
+        None
+    });
+    if takeover.is_some() && !record.taken_over_in_one {
+        notes.push("the drill was interrupted before the takeover was complete: its time is not judged".to_owned());
+    }
     let weighed = judgement::Weighed {
         findings: &findings,
         contradictions,
         unknown,
         survivor,
+        takeover_most,
         copies: survivor.map_or(0, |survivor| mirrors_equal::copies(&derived, survivor)),
         rejoined: from.story.completed("rejoin"),
         away: write_up::away(from),

@@ -84,6 +84,9 @@ pub struct FaultFact {
     pub mirrored: u64,
     /// The log on which an append was held between check and commit.
     pub held: Option<String>,
+    /// What really happened, noted once it has: none while it is only planned. A crash of everything
+    /// between plan and deed kills the region, whatever was planned.
+    pub happened: Option<Dark>,
 }
 
 /// The drill's own durable record, `drill.json`.
@@ -108,6 +111,9 @@ pub struct RunRecord {
     pub phase: Phase,
     /// The fault.
     pub fault: Option<FaultFact>,
+    /// Whether the other region had taken over before the first crash of the drill: then the time that
+    /// it took is one of the regions, and is judged.
+    pub taken_over_in_one: bool,
     /// Stale writes that were tried.
     pub stale: Option<StaleReport>,
     /// Wall time of the parts before this one, in seconds.
@@ -118,4 +124,20 @@ pub struct RunRecord {
     pub last_status: BTreeMap<String, RegionStatus>,
     /// Highest resident memory of each process, in mebibytes.
     pub peak_memory_mb: BTreeMap<String, u64>,
+}
+
+impl RunRecord {
+    /// After a crash of everything in between plan and deed: the region died with the drill and is not
+    /// started, or it is started and cut off, so that its wires are down before it runs. Answers
+    /// whether there was anything to note.
+    pub(super) fn what_a_crash_made_of_the_fault(&mut self) -> bool {
+        let made = if self.dark == Some(Dark::Cut) { Dark::Cut } else { Dark::Kill };
+        match &mut self.fault {
+            Some(fault) if fault.happened.is_none() => {
+                fault.happened = Some(made);
+                true
+            }
+            _ => false,
+        }
+    }
 }

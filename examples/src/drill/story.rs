@@ -45,7 +45,7 @@ impl Stage {
     /// `Stopped` or `Retry` with the process that does not start.
     pub async fn set(
         folder: Folder,
-        record: RunRecord,
+        mut record: RunRecord,
         orders: Orders,
         printer: Printer,
         crash_after: Option<CrashAfter>,
@@ -57,6 +57,9 @@ impl Stage {
         let dark = matches!(record.phase, Phase::Dark | Phase::TakenOver);
         if dark && record.dark == Some(Dark::Cut) {
             group.isolate(LOST)?;
+        }
+        if dark && record.what_a_crash_made_of_the_fault() {
+            folder.save(&record)?;
         }
         for home in Home::ALL {
             // A region that was dark stays dark; one that was cut off lives on, isolated.

@@ -27,8 +27,16 @@ use super::seals::{CheckedSeal, check_mandate};
 pub struct OrderRequest {
     /// What is ordered.
     pub order: Order,
-    /// The token under which a planned move of a slice is ordered at its owner.
+    /// The slice's present token, without which a planned move of it is refused.
     pub token: Option<PresentedToken>,
+}
+
+impl OrderRequest {
+    /// An order that needs no token: of a blackout or a return.
+    #[must_use]
+    pub fn without_token(order: Order) -> Self {
+        Self { order, token: None }
+    }
 }
 
 /// What a region says of itself.
@@ -167,15 +175,17 @@ impl Desk {
     async fn order(&self, body: &Bytes) -> Result<Bytes, Error> {
         let request: OrderRequest = from_body(body)?;
         if let Order::Switchover { slice, from } = &request.order {
-            let token = request.token.as_ref().map(|token| token.verify(self.parts.treaty.keyring())).transpose()?;
+            let presented = request.token.as_ref();
+            let presented = presented
+                .ok_or_else(|| Error::refused("no-token", format!("{slice}: a planned move needs its present token")))?;
+            let token = presented.verify(self.parts.treaty.keyring())?;
             // Before the witness is asked: an isolated region knows by itself that its lease is over.
-            if let Some(token) = &token {
-                check_mandate(&self.parts, slice, token).await?;
-            }
+            check_mandate(&self.parts, slice, &token).await?;
             let head = self.parts.witness.ownership(slice).await?;
             let head =
                 head.ok_or_else(|| Error::refused("no-genesis", format!("{slice}: no ownership at the witness")))?;
-            if let Some(rank) = token.filter(|token| token.grant().epoch != head.epoch).map(|token| token.rank()) {
+            if token.grant().epoch != head.epoch {
+                let rank = token.rank();
                 let message = format!("{slice}: presented {rank}; now epoch {} of {}", head.epoch, head.owner);
                 return Err(Error::fenced("stale", message));
             }

@@ -17,6 +17,7 @@ use examples::drill::folder::Folder;
 use examples::drill::group::Group;
 use examples::drill::options::DrillOptions;
 use examples::orders::Home;
+use examples::region::OrderRequest;
 use tokio_util::sync::CancellationToken;
 
 use super::drill::{Drill, ttl};
@@ -100,7 +101,7 @@ async fn a_region_behind_a_cut_link_is_never_taken_over() {
     // An operator orders it: the step that would take ownership refuses and names the lease.
     let (_, control) = running.group.region(Home::Central).unwrap();
     let order = Order::Blackout { lost: Home::West.region_id() };
-    let refused = control.carry_out(order, &*running.clock).await.unwrap_err();
+    let refused = control.carry_out(OrderRequest::without_token(order), &*running.clock).await.unwrap_err();
     assert_eq!(refused.code(), "run-failed", "{refused}");
     for word in ["take-ownership", "lease/eu-west-2", "is being renewed"] {
         assert!(refused.to_string().contains(word), "{word:?} is missing in: {refused}");

@@ -18,6 +18,8 @@ pub(super) struct Weighed<'a> {
     pub(super) unknown: Vec<String>,
     /// The region that took over; none without a takeover.
     pub(super) survivor: Option<Home>,
+    /// Most seconds that the takeover may have taken; none if the drill itself was interrupted in it.
+    pub(super) takeover_most: Option<f64>,
     /// Lines that the survivor holds in two logs.
     pub(super) copies: u64,
     /// Whether a return was completed.
@@ -39,6 +41,11 @@ pub(super) fn judge(verdict: &Verdict, record: &RunRecord, weighed: &Weighed<'_>
     );
     if verdict.post_takeover_acks > 0 {
         failed.push(format!("{} acknowledgements under an older epoch after a newer one", verdict.post_takeover_acks));
+    }
+    if let (Some(took), Some(most)) = (verdict.takeover_seconds, weighed.takeover_most)
+        && took > most
+    {
+        failed.push(format!("the takeover took {took:.3} s, more than the {most:.3} s that the lease allows"));
     }
     let unproved = unproved(verdict, record, weighed);
     match (failed.is_empty(), unproved.is_empty()) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use dcp_core::Error;
 use dcp_core::clock::{Clock, SystemClock};
 use dcp_core::ids::{RunId, SliceRef};
 use dcp_core::log::LogId;
@@ -12,6 +13,8 @@ use dcp_core::position::Cut;
 
 use super::gathered::{Derived, Gathered};
 use super::history::changes;
+use crate::drill::record::RunRecord;
+use crate::foundation::lease_terms;
 use crate::orders::Home;
 use crate::producer::MonotonicClock;
 use crate::verdict::{Rpo, WritePause};
@@ -37,6 +40,19 @@ impl ClockOffset {
     fn monotonic(self, boot_ns: u64) -> u64 {
         boot_ns.saturating_sub(self.0)
     }
+}
+
+// Beyond what the lease makes a survivor wait: to seal and to open.
+const TO_ACT: Duration = Duration::from_secs(2);
+
+/// Most seconds from the last renewal seen to slices sealed and open; none if the drill itself was
+/// interrupted before the takeover was complete, which is then no time of the regions.
+///
+/// # Errors
+/// `Invalid` for lease terms with which no run can have begun.
+pub(super) fn most_seconds(record: &RunRecord) -> Result<Option<f64>, Error> {
+    let most = lease_terms(record.ttl())?.challenge_wait() + TO_ACT;
+    Ok(record.taken_over_in_one.then_some(most.as_secs_f64()))
 }
 
 /// What a takeover left behind.

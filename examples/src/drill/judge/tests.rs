@@ -287,6 +287,43 @@ fn what_was_not_shown_is_inconclusive_with_its_reason() {
 }
 
 #[test]
+fn a_takeover_that_took_too_long_fails_unless_the_drill_itself_was_interrupted_in_it() {
+    let mut from = sample::gathered();
+    // 5.0 were waited; 2.005 are allowed to act in, by the lease's own clock error.
+    let opened = |from: &mut Gathered, nanos: u64| {
+        from.story.steps.iter_mut().find(|fact| fact.step == "open-logs").unwrap().ended_ns = nanos;
+    };
+    opened(&mut from, 10 * SECOND);
+    assert_eq!(judged(&from, &sample::record()).verdict.verdict, Judgement::Passed);
+    opened(&mut from, 10 * SECOND + SECOND / 100);
+    let mut record = sample::record();
+    let late = judged(&from, &record);
+    assert_eq!(late.verdict.verdict, Judgement::Failed);
+    assert!(late.reasons[0].contains("7.010 s, more than the 7.005 s"), "{:?}", late.reasons);
+    record.taken_over_in_one = false;
+    let resumed = judged(&from, &record);
+    assert_eq!((resumed.verdict.verdict, resumed.notes.len()), (Judgement::Passed, 1));
+}
+
+#[test]
+fn a_fault_has_fired_once_it_has_happened_and_as_it_happened() {
+    let fired = |spoil: fn(&mut RunRecord)| {
+        let mut record = sample::record();
+        spoil(&mut record);
+        let fault = judged(&sample::gathered(), &record).verdict.faults.remove(0);
+        (fault.kind, fault.fired)
+    };
+    let planned = |record: &mut RunRecord| record.fault.as_mut().unwrap().happened = None;
+    assert_eq!(fired(|_| ()), ("pause".to_owned(), true));
+    assert_eq!(fired(planned), ("pause".to_owned(), false));
+    // Killed with the drill between plan and deed, it is not started: that was no pause.
+    let mut record = sample::record();
+    planned(&mut record);
+    assert!(record.what_a_crash_made_of_the_fault() && !record.what_a_crash_made_of_the_fault());
+    assert_eq!(record.fault.unwrap().happened, Some(Dark::Kill));
+}
+
+#[test]
 fn a_contradiction_outside_the_list_fails_too() {
     let judged = judge_gathered(&sample::gathered(), &sample::record(), vec!["the journal is cut".to_owned()], OFFSET);
     assert_eq!((judged.verdict.verdict, judged.reasons), (Judgement::Failed, vec!["the journal is cut".to_owned()]));

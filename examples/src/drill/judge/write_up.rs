@@ -10,12 +10,14 @@ use super::history::Story;
 use crate::drill::record::RunRecord;
 use crate::verdict::{Deliveries, Fault, StepReport};
 
-/// The planned faults: the first region's blackout, and the append that is held on it.
+/// The faults: the first region's blackout, as it really happened, and the append that is held on it.
+/// What was only planned has not fired.
 pub(super) fn faults(record: &RunRecord) -> Vec<Fault> {
-    let Some(dark) = record.dark else { return Vec::new() };
+    let Some(planned) = record.dark else { return Vec::new() };
     let fault = |kind: &str, fired| Fault { kind: kind.to_owned(), at_line: record.turns.dark_at, fired };
+    let happened = record.fault.as_ref().and_then(|fault| fault.happened);
     let held = record.fault.as_ref().is_some_and(|fault| fault.held.is_some());
-    vec![fault(dark.name(), record.fault.is_some()), fault("held-append", held)]
+    vec![fault(happened.unwrap_or(planned).name(), happened.is_some()), fault("held-append", held)]
 }
 
 /// What the projections said, by region.

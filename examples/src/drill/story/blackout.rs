@@ -11,7 +11,7 @@ use super::{LOST, SURVIVOR, Stage};
 use crate::drill::record::{Dark, Phase};
 use crate::drill::stale::StaleReport;
 use crate::producer::Progress;
-use crate::region::RegionStatus;
+use crate::region::{OrderRequest, RegionStatus};
 
 impl Stage {
     pub(super) async fn dark(&mut self) -> Result<Phase, Error> {
@@ -20,7 +20,7 @@ impl Stage {
             // A plane starts a blackout by itself only if it saw the lease renewed in its own life;
             // after a restart an operator orders it.
             let (_, control) = self.group.region(SURVIVOR)?;
-            control.carry_out(lost.clone(), &*self.clock).await?;
+            control.carry_out(OrderRequest::without_token(lost), &*self.clock).await?;
         }
         let mut level = self.group_level();
         self.group.hold(level).await?;
@@ -38,6 +38,8 @@ impl Stage {
             }
             self.clock.sleep(Duration::from_millis(20)).await;
         }
+        self.record.taken_over_in_one = !self.resumed;
+        self.folder.save(&self.record)?;
         self.printer.say(&format!("{} has taken over and acknowledges", SURVIVOR.region()));
         if self.record.dark == Some(Dark::Cut) && self.group.runs(LOST) {
             // What was held between check and commit goes on, without a lease, and is not counted.

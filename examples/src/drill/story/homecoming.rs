@@ -3,17 +3,21 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use dcp_core::Error;
 use dcp_core::control_plane::{Order, RunStatus};
-use dcp_core::ids::{SliceId, SliceRef};
+use dcp_core::fence::{PresentedToken, Term};
+use dcp_core::ids::{HolderId, SliceId, SliceRef};
+use dcp_core::{Error, ErrorKind};
 
 use super::{LOST, SURVIVOR, Stage};
 use crate::drill::record::Phase;
+use crate::drill::stale::token_of;
 use crate::orders::Home;
-use crate::region::RegionStatus;
+use crate::region::{OrderRequest, RegionStatus};
 
 // A region that gets on shows it well within this time, on the slowest machine that was tried.
 const STILL: Duration = Duration::from_secs(10);
+const ASKED_MAX: u32 = 600;
+const ASKED_EVERY: Duration = Duration::from_millis(50);
 const SLICES: [&str; 4] = ["s10", "s15", "s25", "s50"];
 
 impl Stage {
@@ -37,8 +41,9 @@ impl Stage {
     async fn bring_home(&self, slice: &SliceRef) -> Result<(), Error> {
         let order = Order::Switchover { slice: slice.clone(), from: SURVIVOR.region_id() };
         let (_, control) = self.group.region(LOST)?;
-        match control.carry_out(order.clone(), &*self.clock).await {
-            Err(error) if self.resumed && error.code() == "not-from-owner" => {}
+        let request = OrderRequest { order: order.clone(), token: Some(self.present_token(slice).await?) };
+        match control.carry_out(request, &*self.clock).await {
+            Err(error) if self.resumed && matches!(error.code(), "not-from-owner" | "stale" | "lease-run-out") => {}
             ended => return ended.map(|_| ()),
         }
         self.until_status(LOST, "the end of a planned move that a crash interrupted", |status| {
@@ -47,6 +52,26 @@ impl Stage {
         })
         .await
         .map(|_| ())
+    }
+
+    // The order that is refused under the lost region's first token is taken under its owner's present one.
+    async fn present_token(&self, slice: &SliceRef) -> Result<PresentedToken, Error> {
+        let foundation = self.folder.foundation();
+        let (treaty, mut grant) = (foundation.treaty()?, None);
+        let (_, control) = self.group.region(SURVIVOR)?;
+        for _ in 0..ASKED_MAX {
+            match control.ownership(slice, &treaty).await {
+                Err(error) if error.kind() == ErrorKind::Retry => self.clock.sleep(ASKED_EVERY).await,
+                answer => {
+                    grant = Some(answer?);
+                    break;
+                }
+            }
+        }
+        let unknown = || Error::stopped("story-stuck", format!("{slice}: {} knows no owner", SURVIVOR.region()));
+        let grant = grant.ok_or_else(unknown)?;
+        let term = Term { issuer: grant.owner.clone(), holder: HolderId::new("operator")?, revision: 1 };
+        Ok(token_of(&grant, term, &*foundation.signer(&grant.owner)?, &treaty)?.to_presented())
     }
 
     // 5 % of the lines from one move to the next, as far as there are so many.

@@ -5,6 +5,7 @@ use dcp_core::control_plane::Order;
 
 use super::{LOST, SURVIVOR, Stage};
 use crate::drill::record::Phase;
+use crate::region::OrderRequest;
 
 impl Stage {
     /// Production goes on while the region rejoins: up to a quarter of what is left.
@@ -16,7 +17,8 @@ impl Stage {
     pub(super) async fn rejoin(&mut self) -> Result<Phase, Error> {
         self.group.hold(self.rejoined_at()).await?;
         let (_, control) = self.group.region(SURVIVOR)?;
-        control.carry_out(Order::Rejoin { returned: LOST.region_id() }, &*self.clock).await?;
+        let order = Order::Rejoin { returned: LOST.region_id() };
+        control.carry_out(OrderRequest::without_token(order), &*self.clock).await?;
         self.produce_to(self.rejoined_at()).await?;
         // Now the fence of the region's own store is raised too, and a session past its guards is tried.
         let report = self.try_stale(self.rejoined_at(), &["--own-sessions"]).await?;

@@ -31,9 +31,11 @@ impl Stage {
         let held = self.hold_appends(dark).await?;
         let fault = self.fault(held).await?;
         self.record.fault = Some(fault.clone());
-        // Durable before it happens: a region that was dark stays dark, whatever is killed now.
+        // Durable before it happens: a region that was dark stays dark, whatever is killed now. That it
+        // has happened is noted after it.
         self.enter(Phase::Dark)?;
         self.go_dark(dark).await?;
+        self.folder.save(&self.record)?;
         self.printer.say(&format!(
             "{} goes dark ({}) with {} acknowledged lines, {} of them mirrored",
             LOST.region(),
@@ -119,14 +121,18 @@ impl Stage {
         let (_, control) = self.group.region(SURVIVOR)?;
         let mirrored = mirrored(&control.status().await?);
         let acknowledged = self.group.producer(LOST)?.progress().acknowledged;
-        Ok(FaultFact { at_ns: MonotonicClock::new().now().as_nanos(), acknowledged, mirrored, held })
+        Ok(FaultFact { at_ns: MonotonicClock::new().now().as_nanos(), acknowledged, mirrored, held, happened: None })
     }
 
     async fn go_dark(&mut self, dark: Dark) -> Result<(), Error> {
+        let at_ns = MonotonicClock::new().now().as_nanos();
         match dark {
             Dark::Pause => self.group.region(LOST)?.0.pause()?,
             Dark::Kill => self.group.kill_region(LOST).await?,
             Dark::Cut => self.group.isolate(LOST)?,
+        }
+        if let Some(fault) = &mut self.record.fault {
+            (fault.at_ns, fault.happened) = (at_ns, Some(dark));
         }
         // The link may go as fast as it can again: there is nothing to copy from.
         self.group.region(SURVIVOR)?.1.throttle(None).await
