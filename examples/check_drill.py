@@ -39,22 +39,19 @@ class Report:
 
     def bad(self, name, example):
         self.count[name] += 1
-        if self.count[name] <= 3:
-            self.examples[name].append(str(example)[:200])
+        self.count[name] > 3 or self.examples[name].append(str(example)[:200])
 
     def close(self, name, counts, status="ok"):
         if self.count[name]:
             status, counts = "FAIL", f"{counts}; {self.count[name]} wrong: {' | '.join(self.examples[name])}"
         self.status[name] = status
-        if not self.quiet:
-            print(f"{status} {name}: {counts}", flush=True)
+        self.quiet or print(f"{status} {name}: {counts}", flush=True)
 
 class Orders:
     """The lines as columns, indexed by line number from 1 (index 0 is unused)."""
     def __init__(self):
         self.rows, self.ids, self.slots, self.line_of = [None], [None], array("b", [-1]), {}
-    def numbers(self):
-        return range(1, len(self.rows))
+    def numbers(self): return range(1, len(self.rows))
 
 def load_orders(path, limit=None):
     orders, shared, partitions = Orders(), {}, {}
@@ -82,8 +79,7 @@ def check_row(line, row):
         if not good:
             raise ValueError(f"record {line}: {FIELDS[field]} is {row[field]!r}")
 
-def plain(number):
-    """A decimal without exponent, trailing zeros or negative zero (adding 0 makes that positive)."""
+def plain(number):  # without exponent, trailing zeros or negative zero (adding 0 makes that positive)
     return format(EXACT.normalize(EXACT.add(number, 0)), "f")
 
 def sales_of(rows):
@@ -103,13 +99,13 @@ def expected_models(orders):
             "stock": {"items": len(chains), "levels_digest": digest_of(levels.items()),
                       "chain_digest": digest_of((key, chain.hex()) for key, chain in chains.items())}}
 
-def digest_of(pairs):
-    """Whole lines are sorted, as bytes: no locale, and `=` takes part in the order."""
+def digest_of(pairs):  # whole lines are sorted, as bytes: no locale, and `=` takes part in the order
     return hashlib.sha256(b"".join(sorted(f"{key}={value}\n".encode() for key, value in pairs))).hexdigest()
 
 # The members that count, in the order in which they are unpacked; a position comes last.
 ACK = {"id": str, "line": int, "log": str, "by": str, "epoch": int, "sent_ns": int, "at_ns": int, "position": int}
-RECORD = {"log": str, "id": str, "line": int, "epoch": int, "version": int, "stream": str, "data": list, "position": int}
+RECORD = {"log": str, "id": str, "line": int, "epoch": int, "version": int, "stream": str, "data": list, "region": str,
+          "position": int}
 ENTRY = {"sequence": int, "previous": str, "hash": str, "entry": str}
 
 def json_lines(path, members, check, report):
@@ -133,8 +129,7 @@ def json_lines(path, members, check, report):
     except OSError as error:
         report.bad(check, error)
 
-def is_same(a, b):
-    """Equal and of one type: 1 is neither "1" nor true."""
+def is_same(a, b):  # equal and of one type: 1 is neither "1" nor true
     return type(a) is type(b) and a == b
 
 class Dump:
@@ -145,6 +140,7 @@ class Dump:
         self.columns = (self.lines, self.epochs, self.versions, self.positions)
         self.first = array("q", [-1]) * len(orders.rows)  # by line: log << 40 | index within the log
         self.more, self.copies = defaultdict(list), 0     # the further places of the few copies
+        self.owners = {}                                  # by slice and epoch, as the records show it
 
     def add(self, line, log, epoch, version, position):
         if self.first[line] >= 0:
@@ -160,11 +156,13 @@ class Dump:
         first = self.first[line]
         return [] if first < 0 else [(first >> 40, first & (1 << 40) - 1), *self.more.get(line, ())]
 
-def read_dump(path, orders, report):
+def read_dump(path, region, orders, report):
     """Reads one dump and judges what each record shows by itself."""
     dump = Dump(orders)
-    for name, event, stated, epoch, version, stream, data, position in json_lines(path, RECORD, "dump-form", report):
+    for name, event, stated, epoch, version, stream, data, of, position in json_lines(path, RECORD, "dump-form", report):
         line, log = orders.line_of.get(event), LOG_INDEX.get(name)
+        if of != region:  # one dump given twice, or both the other way round
+            report.bad("dump-form", f"{path}: line {line} is of {of}, not of {region}")
         if line is None or log is None:
             report.bad("dump-form", f"{path}: id {event} of no line, or log {name} of no scope")
             continue
@@ -176,20 +174,18 @@ def read_dump(path, orders, report):
     return dump
 
 def check_dumps(orders, paths, in_doubt, report):
-    dumps = {region: read_dump(path, orders, report) for region, path in paths.items()}
+    dumps = {region: read_dump(path, region, orders, report) for region, path in paths.items()}
     for region, dump in dumps.items():
-        for line in orders.numbers():
-            if dump.first[line] < 0:
-                report.bad("lines-kept", f"line {line} is not in {region}")
+        for line in [line for line in orders.numbers() if dump.first[line] < 0]:
+            report.bad("lines-kept", f"line {line} is not in {region}")
         for line in dump.more:
             logs = [log for log, _ in dump.places(line)]
             if line not in in_doubt or len(set(logs)) < len(logs):
                 report.bad("duplicates", f"line {line} in {region}: {', '.join(LOGS[log] for log in logs)}")
-        owner = {}
         for log, name in enumerate(LOGS):
             check_log(orders, dump, log, region, report)
             for epoch in set(dump.epochs[log]):  # one epoch of a slice has one owner
-                if owner.setdefault((SLICES[log >> 1], epoch), log & 1) != log & 1:
+                if dump.owners.setdefault((SLICES[log >> 1], epoch), log & 1) != log & 1:
                     report.bad("epochs", f"{name}: epoch {epoch} has two owners in {region}")
         check_order(orders, dump, region, report)
     one, other = dumps.values()
@@ -209,8 +205,7 @@ def check_log(orders, dump, log, region, report):
     kinds, differ = set(map(type, positions)), len(set(positions)) == len(positions)
     if len(kinds) > 1 or not differ or kinds == {int} and positions != sorted(positions):
         report.bad("positions", f"{LOGS[log]} in {region}")
-    if any(a > b for a, b in zip(epochs, epochs[1:])):
-        report.bad("epochs", f"{LOGS[log]} falls in {region}")
+    any(a > b for a, b in zip(epochs, epochs[1:])) and report.bad("epochs", f"{LOGS[log]} falls in {region}")
     for line, version in zip(dump.lines[log], dump.versions[log]):
         code = orders.rows[line][1]  # not the stated stream: a wrong one is a matter of placement alone
         if version != last[code] + 1:
@@ -233,14 +228,13 @@ def check_order(orders, dump, region, report):
 
 def read_in_doubt(orders, out, report):
     """Lines of which an append had no known outcome; only they may occur twice."""
-    paths = [os.path.join(out, "acks", f"{region}.in_doubt.jsonl") for region in REGIONS]
+    paths = [os.path.join(out, "acks", f"{writer}.in_doubt.jsonl") for writer in (W, C, "stale")]
     lines = {orders.line_of.get(event) for path in paths if os.path.exists(path)
              for event, in json_lines(path, {"id": str}, "acks-form", report)}
-    if None in lines:
-        report.bad("acks-form", "an unknown id is in doubt")
+    None in lines and report.bad("acks-form", "an unknown id is in doubt")
     return lines - {None}
 
-def check_acks(orders, out, dumps, report):
+def check_acks(orders, out, dumps, in_doubt, passed, report):
     first, times = {}, defaultdict(lambda: array("q"))  # by line; all answers by (slice, epoch)
     for region in REGIONS:
         path = os.path.join(out, "acks", f"{region}.jsonl")
@@ -252,47 +246,47 @@ def check_acks(orders, out, dumps, report):
             # A repeated answer is fine as long as it names the same place.
             if not is_same(first.setdefault(line, (position, log, by, epoch))[:2], (position, log)):
                 report.bad("acks-once", f"line {line} is elsewhere a second time")
-            if sent > answered:
-                report.bad("acks-times", f"line {line}")
+            sent <= answered or report.bad("acks-times", f"line {line}")
             times[SLICES[log >> 1], epoch].append(answered)
-    for line in orders.numbers():
-        if line not in first:
-            report.bad("acks-once", f"line {line} is not acknowledged")
+    for line in set(orders.numbers()) - first.keys():
+        report.bad("acks-once", f"line {line} is not acknowledged")
     for name in ("acks-form", "acks-once", "acks-times"):
         report.close(name, f"{sum(map(len, times.values()))} answers for {len(first)} of {len(orders.numbers())} lines")
-    check_f2(times, report)
-    if dumps:
-        check_acks_held(first, dumps, report)
+    check_f2(times, passed, report)
+    dumps and check_acks_held(first, dumps, in_doubt, report)
 
-def check_f2(times, report):
-    """Nobody counted an answer under an epoch after the first answer under a later one."""
-    barrier, changes = {}, 0  # by slice, the first answer under any higher epoch
+def check_f2(times, passed, report):
+    """Nobody counted an answer under an epoch after the first under a later one, which a passed run has."""
+    barrier, changes = {}, Counter()  # by slice, the first answer under any higher epoch
     for part, epoch in sorted(times, key=lambda key: -key[1]):
         limit = barrier.get(part, 2 ** 63)
-        changes += part in barrier
-        for answered in times[part, epoch]:
-            if answered > limit:
-                report.bad("F2", f"{part}: epoch {epoch} at {answered}, a later epoch from {limit}")
+        changes[part] += part in barrier
+        for answered in [at for at in times[part, epoch] if at > limit]:
+            report.bad("F2", f"{part}: epoch {epoch} at {answered}, a later epoch from {limit}")
         barrier[part] = min(limit, min(times[part, epoch]))
-    report.close("F2", f"{len(barrier)} slices, {changes} changes of epoch")
+    for part in [part for part in sorted(set(SLICES[:PARTITIONS])) if passed and not changes[part]]:
+        report.bad("F2", f"{part}: no answer under a second epoch")
+    report.close("F2", f"{len(barrier)} slices, {sum(changes.values())} changes of epoch")
 
-def check_acks_held(first, dumps, report):
+def check_acks_held(first, dumps, in_doubt, report):
     """What was acknowledged stands where the answer said; the position is that of the region that
-    answered, the other must hold the id in the log. A line held nowhere is left to `lines-kept`."""
+    answered, the other must hold the id in the log. A line held nowhere is left to `lines-kept`.
+    Answered by the log's writer under the record's epoch; only a line that was in doubt may be older
+    than its answer, which then comes from the owner of that later epoch, where a record shows it."""
     for line, (position, log, by, epoch) in first.items():
         for region, dump in dumps.items():
-            places = dump.places(line)
-            if places and not any(at == log and dump.epochs[at][i] <= epoch
+            places, part, doubted = dump.places(line), SLICES[log >> 1], line in in_doubt
+            owner = dump.owners.get((part, epoch), REGIONS.index(by)) if doubted else log & 1
+            if places and not any(at == log and by == REGIONS[owner]
+                                  and (dump.epochs[at][i] == epoch or doubted and dump.epochs[at][i] < epoch)
                                   and (region != by or is_same(dump.positions[at][i], position)) for at, i in places):
-                report.bad("acks-held", f"line {line} in {region}: not at {LOGS[log]} {position!r}")
+                report.bad("acks-held", f"line {line} in {region}: not at {LOGS[log]} {position!r}, epoch {epoch} by {by}")
     report.close("acks-held", f"{len(first)} lines in 2 dumps")
 
 def flat(tree, prefix=""):
     """{"a": {"b": 1}} as {"a.b": 1}, to compare and name single values."""
-    leaves = {}
-    for key, value in tree.items():
-        leaves.update(flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value})
-    return leaves
+    return {name: leaf for key, value in tree.items() for name, leaf in (
+        flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}).items()}
 
 def check_verdict(orders, out, report):
     """Gives back the verdict; its read models must be the expected ones in both regions."""
@@ -301,8 +295,7 @@ def check_verdict(orders, out, report):
         with open(os.path.join(out, "verdict.json"), encoding="utf-8") as file:
             verdict = json.load(file)
         found = {region: flat(verdict["read_models"][region]) for region in REGIONS}
-        if verdict["verdict"] not in ("passed", "failed", "inconclusive"):
-            report.bad("verdict-form", f"verdict {verdict['verdict']}")
+        verdict["verdict"] in ("passed", "failed", "inconclusive") or report.bad("verdict-form", verdict["verdict"])
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         found, verdict = {}, {}
         report.bad("verdict-form", repr(error))
@@ -316,11 +309,12 @@ def check_verdict(orders, out, report):
 
 # What a run must show before it may call itself passed: without copy, late event, refused
 # stale write and fired fault it has proved nothing. Name: (member of the verdict, rule).
+STALE_AT, STALE_CODES = {"append", "guard", "switchover", "store"}, ("stale", "lease-run-out", "other-epoch")
 RULES = {
     "late": ("deliveries", lambda d, _: any(m["late"] > 0 for m in d[C].values())),
-    "stale-writes": ("stale_writes", lambda w, _: len({e["resource"] for e in w}) >= 3 and all(
-        e["attempted"] >= 100 and min(e["refused"], e["in_doubt"]) >= 0
-        and e["refused"] + e["in_doubt"] == e["attempted"] for e in w)),
+    "stale-writes": ("stale_writes", lambda w, _: {e["resource"] for e in w} >= STALE_AT and all(
+        sum(e["reasons"].get(code, 0) for code in STALE_CODES) >= 100 and min(e["in_doubt"], *e["reasons"].values()) >= 0
+        and sum(e["reasons"].values()) == e["refused"] == e["attempted"] - e["in_doubt"] for e in w)),
     "lost-records": ("rpo", lambda r, _: len(r) > 0 and all(is_same(e["lost_records"], 0) for e in r)),
     # The lease by the challenger's clock (one part in a thousand off), and two seconds to act.
     "takeover-seconds": ("takeover_seconds", lambda s, verdict: 0 <= s <= verdict["ttl_seconds"] * 1.001 + 2),
@@ -338,11 +332,9 @@ def check_passed(verdict, dumps, report):
         except (LookupError, TypeError, AttributeError) as error:
             report.bad(name, f"{error!r} in {json.dumps(value)}")
         report.close(name, f"{len(value)} entries" if isinstance(value, (list, dict)) else value)
-    for region, dump in dumps.items():
-        if not dump.copies:
-            report.bad("copies", f"none in {region}")
-    if dumps:
-        report.close("copies", " + ".join(str(dump.copies) for dump in dumps.values()))
+    for region in [region for region, dump in dumps.items() if not dump.copies]:
+        report.bad("copies", f"none in {region}")
+    dumps and report.close("copies", " + ".join(str(dump.copies) for dump in dumps.values()))
 
 def journal_hash(previous, sequence, entry):
     return hashlib.sha256(bytes.fromhex(previous) + sequence.to_bytes(8, "big") + entry.encode()).hexdigest()
@@ -357,22 +349,21 @@ def check_journal(path, name, report):
         except ValueError as error:
             report.bad(name, f"entry {sequence}: {error}")
         chain, expected = found, sequence + 1  # from what is there, so that one break counts once
-    if expected == 1:
-        report.bad(name, "no entry")
+    expected > 1 or report.bad(name, "no entry")
     report.close(name, f"{expected - 1} entries")
 
 def check(orders, out, dump_paths, report):
     verdict, in_doubt = check_verdict(orders, out, report), read_in_doubt(orders, out, report)
     dumps = check_dumps(orders, dump_paths, in_doubt, report) if dump_paths else {}
-    check_acks(orders, out, dumps, report)
-    if verdict.get("verdict") == "passed":
+    passed = verdict.get("verdict") == "passed"
+    check_acks(orders, out, dumps, in_doubt, passed, report)
+    if passed:
         check_passed(verdict, dumps, report)
     else:
         report.close("passed-run", "another verdict: copies, late events, stale writes not asked", "skip")
     for region in REGIONS:
         check_journal(os.path.join(out, "journal", f"{region}.jsonl"), f"journal-{region}", report)
-    if not dumps:
-        report.close("dumps", "none given, so nothing is said about what the stores hold", "skip")
+    dumps or report.close("dumps", "none given, so nothing is said about what the stores hold", "skip")
 
 def sample(folder):
     """The evidence of a passing run of 200 lines, as the objects of each file: the west is dark
@@ -399,12 +390,14 @@ def sample(folder):
         journal.append({"sequence": sequence, "previous": chain, "entry": entry,
                         "hash": (chain := journal_hash(chain, sequence, entry))})
     verdict = {"verdict": "passed", "ttl_seconds": 5, "takeover_seconds": 7, "deliveries": {C: {"m": {"late": 1}}},
-               "stale_writes": [{"resource": r, "attempted": 100, "refused": 99, "in_doubt": 1} for r in "abc"],
+               "stale_writes": [{"resource": r, "attempted": 102, "refused": 101, "in_doubt": 1,
+                                 "reasons": {"stale": 60, "lease-run-out": 40, "closed": 1}} for r in sorted(STALE_AT)],
                "rpo": [{"log": LOGS[0], "lost_records": 0}], "faults": [{"kind": "pause", "fired": True}],
                "invariants": [{"id": i, "held": True, "checked": 1} for i in INVARIANTS],
                "read_models": {region: expected_models(orders) for region in REGIONS}}
-    return orders, {"verdict": [verdict], "in_doubt": [{"id": orders.ids[IN_DOUBT]}], "w": sum(records, []),
-                    "c": sum(records, []), "acks": acks[0], "acks_c": acks[1], "journal": journal, "journal_c": journal}
+    dumps = {name: [{**r, "region": region} for r in sum(records, [])] for name, region in zip("wc", REGIONS)}
+    return orders, {"verdict": [verdict], "in_doubt": [{"id": orders.ids[IN_DOUBT]}], **dumps,
+                    "acks": acks[0], "acks_c": acks[1], "journal": journal, "journal_c": journal}
 
 IN_DOUBT = 82  # the line of which an append is in doubt
 FILES = {"verdict": "verdict.json", "w": "w", "c": "c", "in_doubt": f"acks/{W}.in_doubt.jsonl",
@@ -433,16 +426,23 @@ CORRUPTIONS = [
     ("positions", "a position twice", lambda f: f["c"][1].update(position=f["c"][0]["position"])),
     ("versions", "a version left out", put("w c", 200, version=99)),
     ("versions order", "a version swapped", put("w c", 199, version=0)),
-    ("epochs order", "a falling epoch", put("w c", 200, epoch=0)),
-    ("parity", "an epoch that differs", put("w", 1, epoch=0)),
+    ("epochs order acks-held", "a falling epoch", put("w c", 200, epoch=0)),
+    ("parity acks-held", "an epoch that differs", put("w", 1, epoch=0)),
     ("acks-once", "a line never acknowledged", lambda f: f["acks"].pop()),
     ("acks-once", "a line acknowledged at two places", lambda f: f["acks"].append({**f["acks"][0], "position": 99})),
     ("acks-held", "an answer that names another place", put("acks", 1, position=99)),
     ("acks-times", "an answer before its question", put("acks", 1, sent_ns=99)),
+    ("acks-held", "another epoch than the record's", put("acks_c", 200, epoch=2)),
+    ("acks-held", "an answer of another region", put("acks", 1, by=C)),
+    ("acks-held", "a doubted line answered by no owner", put("acks", IN_DOUBT, by=W)),
     ("F2", "an old epoch after the new one", put("acks", 1, at_ns=10 ** 6)),
+    ("F2 acks-held", "no second epoch", lambda f: [ack.update(epoch=3) for ack in f["acks"]]),
+    ("dump-form", "one dump twice", lambda f: f["c"].__setitem__(slice(None), f["w"])),
+    ("dump-form", "swapped dumps", lambda f: f.update(w=f["c"], c=f["w"])),
     (f"models-{W}", "wrong revenue", lambda f: f["verdict"][0]["read_models"][W]["sales"].update(revenue="1")),
     ("late", "no late event", put("verdict", deliveries={C: {"stock": {"late": 0}}})),
-    ("stale-writes", "a stale write let through", lambda f: f["verdict"][0]["stale_writes"][2].update(refused=98)),
+    ("stale-writes", "a stale write let through", lambda f: f["verdict"][0]["stale_writes"][2].update(attempted=103)),
+    ("stale-writes", "no staleness", lambda f: f["verdict"][0]["stale_writes"][1]["reasons"].update(stale=59, closed=2)),
     ("lost-records", "a lost record", put("verdict", rpo=[{"log": LOGS[0], "lost_records": 1}])),
     ("takeover-seconds", "a slow takeover", put("verdict", takeover_seconds=7.1)),
     ("faults", "a fault that did not fire", put("verdict", faults=[{"kind": "pause", "fired": False}])),

@@ -28,22 +28,23 @@ struct DumpLine<'a> {
     id: EventId,
     line: u64,
     data: [&'a str; 8],
+    region: &'a RegionId,
 }
 
 /// Writes every record of a region's user logs, log by log, in the order of their positions: one
-/// JSON object a line. Nothing is judged: id, stream and content are written as they are held.
+/// JSON object a line, with the region's name, since two regions at parity hold the same. Nothing is judged: id, stream and content are written as they are held.
 ///
 /// # Errors
 /// `Refused` (`in-use`) while the region runs; `Invalid` if there is no such store; `Corrupt` for a
 /// payload that is no order line; `Stopped` if `out` cannot be written.
 pub async fn dump(dir: &Path, region: &RegionId, out: &mut impl Write) -> Result<(), Error> {
     let store = stores::events(&Foundation::at(dir), region)?;
-    let written = write_logs(&store, out).await;
+    let written = write_logs(&store, region, out).await;
     store.close().await;
     written
 }
 
-async fn write_logs(store: &dyn EventSource, out: &mut impl Write) -> Result<(), Error> {
+async fn write_logs(store: &dyn EventSource, region: &RegionId, out: &mut impl Write) -> Result<(), Error> {
     for log in store.logs().await?.into_iter().filter(|log| !log.is_companion()) {
         let mut reader = store.open_reader(&log, ReadFrom::Start).await?;
         loop {
@@ -52,14 +53,14 @@ async fn write_logs(store: &dyn EventSource, out: &mut impl Write) -> Result<(),
                 break;
             }
             for placed in &page {
-                write_record(&log, placed, out)?;
+                write_record(&log, region, placed, out)?;
             }
         }
     }
     out.flush().map_err(|cause| unwritable(&cause))
 }
 
-fn write_record(log: &LogId, placed: &Placed, out: &mut impl Write) -> Result<(), Error> {
+fn write_record(log: &LogId, region: &RegionId, placed: &Placed, out: &mut impl Write) -> Result<(), Error> {
     let record = &placed.record;
     let line: OrderLine<'_> = serde_json::from_slice(&record.payload).map_err(|cause| {
         Error::corrupt("bad-order-line", format!("{log}: {}: event {}: {cause}", placed.position.rank(), record.id))
@@ -73,6 +74,7 @@ fn write_record(log: &LogId, placed: &Placed, out: &mut impl Write) -> Result<()
         id: record.id,
         line: line.number(),
         data: line.fields(),
+        region,
     };
     serde_json::to_writer(&mut *out, &dumped).map_err(|cause| unwritable(&cause))?;
     out.write_all(b"\n").map_err(|cause| unwritable(&cause))

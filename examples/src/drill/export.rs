@@ -1,6 +1,6 @@
 //! The regions' journals as files, verified, and compared with the stores that they came from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,7 @@ use dcp_core::runbook::{ExportLine, Journal, Summary, verify_export};
 
 use super::stores;
 use crate::foundation::Foundation;
+use crate::orders::event_id;
 
 mod lines;
 
@@ -39,7 +40,7 @@ pub async fn export(dir: &Path) -> Result<BTreeMap<RegionId, Summary>, Error> {
         let lines = journal_of(&foundation, &region).await?;
         let keys = treaty.keyring().local(&region)?;
         let summary = verify_export(&lines, keys).map_err(|error| error.at(&region))?;
-        write_lines(&journal_path(dir, &region), &lines)?;
+        write_lines(&journal_path(dir, &region), lines.iter().map(ExportLine::to_json))?;
         summaries.insert(region, summary);
     }
     Ok(summaries)
@@ -94,7 +95,17 @@ fn same(exported: &[String], held: &[ExportLine]) -> Result<(), Error> {
     Ok(())
 }
 
-fn write_lines(path: &Path, lines: &[ExportLine]) -> Result<(), Error> {
+/// Writes the lines that the stale writer has in doubt to `acks/stale.in_doubt.jsonl`, as producers
+/// write theirs: a checker must know that each may be held twice.
+///
+/// # Errors
+/// `Stopped` if the file cannot be written.
+pub fn stale_doubts(dir: &Path, lines: &BTreeSet<u64>) -> Result<(), Error> {
+    let texts = lines.iter().map(|line| serde_json::json!({ "id": event_id(*line), "line": line }).to_string());
+    write_lines(&dir.join("acks").join("stale.in_doubt.jsonl"), texts)
+}
+
+fn write_lines(path: &Path, lines: impl IntoIterator<Item = String>) -> Result<(), Error> {
     let beside = path.with_extension("tmp");
     let write = || {
         if let Some(folder) = path.parent() {
@@ -102,7 +113,7 @@ fn write_lines(path: &Path, lines: &[ExportLine]) -> Result<(), Error> {
         }
         let mut out = std::io::BufWriter::new(fs::File::create(&beside)?);
         for line in lines {
-            writeln!(out, "{}", line.to_json())?;
+            writeln!(out, "{line}")?;
         }
         out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
         fs::rename(&beside, path)?;

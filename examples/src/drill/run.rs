@@ -110,6 +110,9 @@ pub async fn drill(options: &DrillOptions) -> Result<u8, Error> {
 async fn tell_and_judge(options: &DrillOptions, begun: Begun) -> Result<u8, Error> {
     let Begun { folder, record, orders } = tell(options, begun).await?;
     export::export(folder.path()).await?;
+    if let Some(stale) = &record.stale {
+        export::stale_doubts(folder.path(), &stale.doubtful_lines)?;
+    }
     let judged = judge::judge(folder.path(), &record, &orders).await?;
     write_json(&folder.path().join("verdict.json"), &judged.verdict)?;
     sum_up(&judged, options, &folder)

@@ -24,10 +24,11 @@ async fn records_are_written_as_the_checker_reads_them() {
         writer.copy(CopyBatch::new(log.clone(), PrefixDigest::EMPTY, records)).await.unwrap();
     }
     let mut out = Vec::new();
-    write_logs(&store, &mut out).await.unwrap();
+    write_logs(&store, &Home::Central.region_id(), &mut out).await.unwrap();
     let expected = format!(
         "{{\"log\":\"{log}\",\"position\":1,\"stream\":\"A\",\"epoch\":2,\"version\":1,\"id\":\"{}\",\"line\":7,\
-         \"data\":[\"5\",\"A\",\" \\\"POT\\\"\",\"6\",\"2010\",\"1.5\",\"\",\"EIRE\"]}}\n",
+         \"data\":[\"5\",\"A\",\" \\\"POT\\\"\",\"6\",\"2010\",\"1.5\",\"\",\"EIRE\"],\
+         \"region\":\"eu-central-1\"}}\n",
         event.id
     );
     assert_eq!(String::from_utf8(out).unwrap(), expected);

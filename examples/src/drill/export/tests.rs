@@ -70,3 +70,17 @@ fn a_torn_line_is_corrupt_with_its_number() {
     assert!(error.unwrap_err().message().contains(":2: "));
     assert_eq!(seen, [1]);
 }
+
+#[test]
+fn lines_that_a_stale_writer_has_in_doubt_are_named_as_producers_name_theirs() {
+    let folder = tempfile::tempdir().unwrap();
+    stale_doubts(folder.path(), &[7].into()).unwrap();
+    let path = folder.path().join("acks").join("stale.in_doubt.jsonl");
+    let mut doubts = Vec::new();
+    each_line(&path, |doubt: serde_json::Value| {
+        doubts.push(doubt);
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(doubts, [serde_json::json!({ "id": event_id(7), "line": 7 })]);
+}
