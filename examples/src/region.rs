@@ -9,6 +9,7 @@ mod drill_controls;
 mod failpoints;
 mod heartbeat;
 mod lives;
+mod model_evidence;
 mod operations;
 mod probes;
 mod remote_handover;
@@ -31,6 +32,7 @@ pub use assembly::{Assembled, Fittings, Ingredients, Plain, assemble, assemble_w
 pub use drill_controls::DrillControl;
 pub use failpoints::{Arming, CrashAfter, Held, HeldFailpoints};
 pub use lives::next_life;
+pub use model_evidence::{ModelEvidence, ModelsFound, When};
 pub use operations::{Ask, OrderRequest, RegionStatus};
 pub use settings::{RegionArguments, RegionSettings};
 
@@ -91,14 +93,17 @@ pub async fn run(settings: RegionSettings, fittings: &dyn Fittings) -> Result<()
         witness: Arc::new(witness),
     };
     let assembled = assemble_with(ingredients, fittings)?;
+    let (projector, rows) = (Arc::clone(&assembled.projector), Arc::clone(&assembled.models));
     let appends = fittings.endpoint(Arc::clone(&assembled.parts.appends) as _, &assembled.parts);
 
     let listener =
         TcpListener::bind("127.0.0.1:0").await.map_err(|cause| Error::stopped("no-port", cause.to_string()))?;
     let address = listener.local_addr().map_err(|cause| Error::stopped("no-port", cause.to_string()))?;
     let mut server = operations::serve(&assembled, appends, bearer, &clock, &failpoints);
-    if settings.drill_controls {
+    let evidence = settings.drill_controls.then(|| ModelEvidence::in_folder(&folder));
+    if let Some(evidence) = &evidence {
         server = drill_controls::offer(server, &assembled, &failpoints);
+        evidence.note(&projector, &rows, life, When::Start).await?;
     }
     let plane = assembled
         .plane
@@ -106,6 +111,9 @@ pub async fn run(settings: RegionSettings, fittings: &dyn Fittings) -> Result<()
     tell(&Line::Ready { address });
     crate::drill::children::stop_with_input(&stop);
     let ended = plane.run(stop).await;
+    if let (Some(evidence), Ok(())) = (&evidence, &ended) {
+        evidence.note(&projector, &rows, life, When::Stop).await?;
+    }
     events.close().await;
     state.close().await;
     models.close().await;

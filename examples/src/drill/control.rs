@@ -15,6 +15,7 @@ use dcp_core::{Error, Failure};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::orders::Home;
 use crate::region::{Arming, Ask, DrillControl, OrderRequest, RegionStatus, from_body, to_body};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -58,14 +59,13 @@ impl Control {
         self.ask(Ask::Order.name(), request).await
     }
 
-    /// The ownership of a slice, as far as the region knows it.
+    /// The ownership of a slice, as far as the region knows it, which is `of`.
     ///
     /// # Errors
     /// `Retry` while it knows none, or does not answer; `Refused` if what it says is not signed.
-    pub async fn ownership(&self, slice: &SliceRef, treaty: &Treaty) -> Result<WriteGrant, Error> {
+    pub async fn ownership(&self, of: Home, slice: &SliceRef, treaty: &Treaty) -> Result<WriteGrant, Error> {
         let keyring = Arc::new(treaty.keyring().clone());
-        // The region's name is of no consequence to this question.
-        RemoteAppends::new(self.0.clone(), treaty.scope(&slice.scope)?.home().clone(), keyring).ownership(slice).await
+        RemoteAppends::new(self.0.clone(), of.region_id(), keyring).ownership(slice).await
     }
 
     /// Throttles every link into the region; none: as fast as it goes.

@@ -20,6 +20,7 @@ mod logs;
 mod mirrors_equal;
 mod mirrors_prefix;
 mod models_folded;
+mod models_found;
 mod old_acks;
 #[cfg(test)]
 mod sample;
@@ -81,7 +82,7 @@ fn findings(from: &Gathered, derived: &Derived, record: &RunRecord) -> Vec<Findi
         mirrors_prefix::judge(from),
         content_kept::judge(from),
         models_folded::judge(from),
-        models_folded::judge_restarts(from, record),
+        models_found::judge(from),
         versions_gapless::judge(from, &record.last_status),
     ]
 }

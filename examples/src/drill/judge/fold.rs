@@ -18,9 +18,22 @@ struct Step {
 /// # Errors
 /// What cannot be folded, in words.
 pub(super) fn fold(logs: &Logs, table: &StoreTable, orders: &Orders) -> Result<ReadModels, String> {
+    fold_first(logs, table, orders, |_| usize::MAX)
+}
+
+/// Folds as many of the first records of each log as `counts` names.
+///
+/// # Errors
+/// As [`fold`].
+pub(super) fn fold_first(
+    logs: &Logs,
+    table: &StoreTable,
+    orders: &Orders,
+    counts: impl Fn(usize) -> usize,
+) -> Result<ReadModels, String> {
     let mut steps = Vec::with_capacity(table.logs.iter().map(Vec::len).sum());
     for (number, entry) in logs.iter() {
-        for row in &table.logs[number] {
+        for row in table.logs[number].iter().take(counts(number)) {
             if !row.sound {
                 return Err(table.unsound.clone().unwrap_or_else(|| format!("{} is unsound", entry.id)));
             }

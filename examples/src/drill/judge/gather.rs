@@ -16,12 +16,14 @@ use super::fold::fold;
 use super::gathered::Gathered;
 use super::history::{Chains, Link, Story};
 use super::logs::Logs;
+use super::models_found::Found;
 use super::table::StoreTable;
 use super::told::Told;
 use crate::drill::export::exported;
 use crate::drill::stores;
 use crate::foundation::Foundation;
 use crate::orders::{Home, Orders, ReadModels, expected, read_models};
+use crate::region::ModelEvidence;
 
 /// Reads everything. Beside it: contradictions that do not keep the rest from being judged.
 pub(super) async fn gather(dir: &Path, orders: &Orders) -> Result<(Gathered, Vec<String>), Error> {
@@ -30,11 +32,14 @@ pub(super) async fn gather(dir: &Path, orders: &Orders) -> Result<(Gathered, Vec
     let logs = Logs::of(&treaty)?;
     let lines = u32::try_from(orders.len())
         .map_err(|_| Error::invalid("too-many-lines", format!("{} lines cannot be judged", orders.len())))?;
-    let (mut store_tables, mut models, mut folded) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let (mut store_tables, mut models) = (BTreeMap::new(), BTreeMap::new());
+    let (mut folded, mut found) = (BTreeMap::new(), BTreeMap::new());
     for home in Home::ALL {
         let region = home.region_id();
         let table = store_table(&foundation, &region, &logs, orders).await?;
         folded.insert(home, fold(&logs, &table, orders));
+        let noted = ModelEvidence::in_folder(&foundation.region_folder(&region)).read()?;
+        found.insert(home, noted.iter().map(|noted| Found::of(noted, &logs, &table, orders)).collect());
         store_tables.insert(home, table);
         models.insert(home, models_of(&foundation, &region).await?);
     }
@@ -49,6 +54,7 @@ pub(super) async fn gather(dir: &Path, orders: &Orders) -> Result<(Gathered, Vec
         story,
         models,
         folded,
+        found,
     };
     Ok((gathered, contradictions))
 }

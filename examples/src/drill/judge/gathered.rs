@@ -6,6 +6,7 @@ use dcp_core::ownership::Epoch;
 
 use super::history::{Chains, Story};
 use super::logs::Logs;
+use super::models_found::Found;
 use super::table::StoreTable;
 use super::told::{AckRow, Spans, Told};
 use crate::drill::stale::StaleReport;
@@ -30,6 +31,8 @@ pub(super) struct Gathered {
     pub(super) expected: ReadModels,
     /// What each region's store adds up to in canonical order, or why it cannot be folded.
     pub(super) folded: BTreeMap<Home, Result<ReadModels, String>>,
+    /// What each process of a region noted of its read models, in the order of time.
+    pub(super) found: BTreeMap<Home, Vec<Found>>,
 }
 
 /// What several invariants need and is worked out once.

@@ -1,12 +1,10 @@
-//! R1 and R2: a read model is a fold of the log, whatever happened on the way.
+//! R1: a read model is a fold of the log.
 
 use super::finding::{Checks, Finding};
 use super::gathered::Gathered;
-use crate::drill::record::{Dark, RunRecord};
 use crate::orders::Home;
 
-const R1: &str = "Each region's read models equal a fold of its own store in canonical order, and what the order file alone adds up to.";
-const R2: &str = "After every start of a region's process its read models end equal to a fresh fold.";
+const STATEMENT: &str = "Each region's read models equal a fold of its own store in canonical order, and what the order file alone adds up to.";
 
 // What is wrong with the models of a region, by what they are compared with.
 fn faults(from: &Gathered, home: Home) -> [Option<String>; 2] {
@@ -24,7 +22,6 @@ fn faults(from: &Gathered, home: Home) -> [Option<String>; 2] {
     [fold, file]
 }
 
-/// R1.
 pub(super) fn judge(from: &Gathered) -> Finding {
     let mut checks = Checks::new();
     for home in Home::ALL {
@@ -32,18 +29,5 @@ pub(super) fn judge(from: &Gathered) -> Finding {
             checks.check(fault.is_none(), || fault.unwrap_or_default());
         }
     }
-    checks.finding("R1", R1)
-}
-
-/// R2. A start whose effect a later start would hide is not told apart from it.
-pub(super) fn judge_restarts(from: &Gathered, record: &RunRecord) -> Finding {
-    let mut checks = Checks::new();
-    for home in Home::ALL {
-        let killed = u32::from(home == Home::West && record.dark == Some(Dark::Kill) && record.fault.is_some());
-        let [fold, _] = faults(from, home);
-        for _ in 0..=record.resumes.saturating_add(killed) {
-            checks.check(fold.is_none(), || fold.clone().unwrap_or_default());
-        }
-    }
-    checks.finding("R2", R2)
+    checks.finding("R1", STATEMENT)
 }

@@ -16,6 +16,7 @@ use dcp_core::runbook::{Direction, JournalEntry, Plan, Record, RunResult, Step, 
 use super::gathered::Gathered;
 use super::history::{Chains, Link, Story};
 use super::logs::Logs;
+use super::models_found::Found;
 use super::table::{Row, StoreTable, prefix_of};
 use super::told::{AckRow, Told};
 use crate::drill::record::{Dark, FaultFact, Phase, RunRecord, Turns};
@@ -177,6 +178,7 @@ pub(super) fn gathered() -> Gathered {
         models: Home::ALL.map(|home| (home, models())).into(),
         expected: models(),
         folded: Home::ALL.map(|home| (home, Ok(models()))).into(),
+        found: Home::ALL.map(|home| (home, vec![Found::sample("a fold", "a fold")])).into(),
     }
 }
 

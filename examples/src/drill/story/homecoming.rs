@@ -60,7 +60,7 @@ impl Stage {
         let (treaty, mut grant) = (foundation.treaty()?, None);
         let (_, control) = self.group.region(SURVIVOR)?;
         for _ in 0..ASKED_MAX {
-            match control.ownership(slice, &treaty).await {
+            match control.ownership(SURVIVOR, slice, &treaty).await {
                 Err(error) if error.kind() == ErrorKind::Retry => self.clock.sleep(ASKED_EVERY).await,
                 answer => {
                     grant = Some(answer?);

@@ -106,8 +106,11 @@ async fn folder(orders: &Orders) -> tempfile::TempDir {
         let logs = treaty.regions().iter().flat_map(|region| treaty.logs_by_origin(region)).collect();
         let settings = ProjectorSettings::new(logs).unwrap();
         let source = Arc::clone(&store) as Arc<dyn EventSource>;
-        let projector = Projector::new(settings, source, models, projections(), Arc::clone(&clock)).unwrap();
+        let projector = Projector::new(settings, source, Arc::clone(&models) as _, projections(), Arc::clone(&clock)).unwrap();
         projector.catch_up().await.unwrap();
+        let evidence = ModelEvidence::in_folder(&path);
+        evidence.note(&projector, &models, 1, crate::region::When::Stop).await.unwrap();
+        drop(models);
         state(&path, "state.redb", &home.region_id()).close().await;
         drop(projector);
         rows.close().await;
@@ -133,6 +136,26 @@ async fn a_run_on_disk_without_a_blackout_shows_no_violation_and_proves_too_litt
     assert!(held.iter().all(|(id, held)| *held != ["F2", "F4", "M2"].contains(id)), "{held:?}");
     assert_eq!(judged.verdict.read_models.len(), 2);
     assert_eq!(judged.verdict.read_models[&Home::West.region_id()].sales.total.lines, 4);
+}
+
+#[tokio::test]
+async fn a_process_that_left_other_models_than_its_store_folds_to_is_seen() {
+    let folder = folder(&orders()).await;
+    let west = Foundation::at(folder.path()).region_folder(&Home::West.region_id());
+    let path = west.join("models-found").join("000001.stop.json");
+    let noted = fs::read_to_string(&path).unwrap();
+    let r2 = async |noted: &str| {
+        fs::write(&path, noted).unwrap();
+        let judged = judge(folder.path(), &sample::record(), &orders()).await.unwrap();
+        let one = &judged.verdict.invariants[8];
+        assert_eq!(one.id, "R2");
+        (one.held, one.checked)
+    };
+    assert_eq!(r2(&noted).await, (true, 4));
+    assert_eq!(r2(&noted.replace("\"lines\": 4", "\"lines\": 5")).await, (false, 4));
+    // As far as it had come, and no farther: with nothing applied there is nothing to compare.
+    let log = LogId::new(Home::Central.scope_id(), Home::Central.region_id(), partition_of("A"));
+    assert_eq!(r2(&noted.replace(&format!("\"{log}\": 1"), &format!("\"{log}\": 0"))).await, (false, 4));
 }
 
 #[tokio::test]
