@@ -14,6 +14,7 @@ pub mod proxy;
 pub mod record;
 pub mod run;
 pub mod stale;
+pub mod steps;
 pub mod stores;
 pub mod story;
 pub mod summary;

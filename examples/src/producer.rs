@@ -10,7 +10,6 @@
 //! A batch is sent again, with the same ids and bytes, until every line of it is acknowledged; only
 //! then comes a newer line of its partition. So the canonical order of every stream is the file's.
 
-pub mod clock;
 pub mod decide;
 pub mod evidence;
 pub mod gate;
@@ -30,7 +29,6 @@ use dcp_core::treaty::Treaty;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-pub use self::clock::MonotonicClock;
 use self::evidence::Evidence;
 pub use self::gate::Gate;
 pub use self::progress::{FirstAck, Progress};
@@ -98,7 +96,7 @@ impl Producer {
     /// partition. A torn last line of the evidence is cut off, durably.
     ///
     /// `clock` measures deadlines and should count suspend; `stamps` gives the times in the
-    /// evidence, [`MonotonicClock`] outside tests. The gate is open. Blocks on the file system.
+    /// evidence, [`SystemClock::monotonic`](dcp_core::clock::SystemClock::monotonic) outside tests. The gate is open. Blocks on the file system.
     ///
     /// # Errors
     /// `Refused` if another process has the evidence open; `Corrupt` if the evidence contradicts

@@ -15,11 +15,11 @@ use dcp_core::tasks::TaskGroup;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio_util::sync::CancellationToken;
 
-use crate::drill::children::{Line, tell};
+use crate::child::{Line, tell};
 use crate::drill::data;
 use crate::foundation::{Foundation, once_free};
 use crate::orders::Home;
-use crate::producer::{Gate, MonotonicClock, Producer, ProducerSettings};
+use crate::producer::{Gate, Producer, ProducerSettings};
 
 /// How long an answer may take that is no longer counted.
 const LATE_ANSWERS: Duration = Duration::from_secs(120);
@@ -83,7 +83,7 @@ pub async fn run(arguments: ProducerArguments) -> Result<(), Error> {
         settings = settings.preferring_home();
     }
     let open = || {
-        let (clock, stamps) = (Arc::clone(&clock), Arc::new(MonotonicClock::new()));
+        let (clock, stamps) = (Arc::clone(&clock), Arc::new(SystemClock::monotonic()));
         Producer::open(settings.clone(), Arc::clone(&orders), regions.clone(), clock, stamps)
     };
     let producer = once_free(&*clock, open).await?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use dcp_core::ids::{ProjectionId, RegionId, ScopeId, SliceId};
 use dcp_core::log::LogId;
+use dcp_core::ports::DeliveryCounts;
 use serde::{Deserialize, Serialize};
 
 use crate::orders::ReadModels;
@@ -106,24 +107,6 @@ impl StaleWrites {
     }
 }
 
-/// What a projection said of the events that it was given.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(clippy::exhaustive_structs)]
-pub struct Deliveries {
-    /// Applied for the first time.
-    pub new: u64,
-    /// The same event of the same log again.
-    pub redelivered: u64,
-    /// The same event in another log.
-    pub copy: u64,
-    /// Of an older epoch than one that was applied.
-    pub late: u64,
-    /// Another content under the same id or place.
-    pub conflict: u64,
-    /// A position ahead of its log.
-    pub applied_ahead: u64,
-}
-
 /// How long nobody could write a slice during a planned move.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[allow(clippy::exhaustive_structs)]
@@ -179,12 +162,12 @@ pub struct Verdict {
     /// Writes under a stale mandate, by resource.
     pub stale_writes: Vec<StaleWrites>,
     /// By region and projection.
-    pub deliveries: BTreeMap<RegionId, BTreeMap<ProjectionId, Deliveries>>,
+    pub deliveries: BTreeMap<RegionId, BTreeMap<ProjectionId, DeliveryCounts>>,
     /// Planned moves, slice by slice.
     pub write_pause_ms: Vec<WritePause>,
     /// What each region's read models hold at the end.
     pub read_models: BTreeMap<RegionId, ReadModels>,
-    /// Highest resident memory of each process, in megabytes, by the process's name.
+    /// Highest resident memory of each process, in mebibytes, by the process's name.
     pub peak_memory_mb: BTreeMap<String, u64>,
     /// The steps of all runs, in order.
     pub steps: Vec<StepReport>,

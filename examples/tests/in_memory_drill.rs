@@ -6,9 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
+use dcp_core::clock::SeededEntropy;
 use dcp_core::ports::failpoints::points;
 use dcp_core::runbook::{ExportLine, JournalEntry};
+use examples::drill::steps::steps_of;
+use examples::foundation::Foundation;
 use examples::orders::{Home, Orders};
 use examples::simulation::plan::CrashAt;
 use examples::simulation::{Defect, FaultPlan, Report, drill, operators};
@@ -72,11 +76,11 @@ fn each_defect_is_caught_under_a_plan_that_passes_without_it() {
 }
 
 // On fewer lines, since each boundary is a story of its own.
-fn crash_at_each_boundary(home: Home, steps: &[&'static str]) {
+fn crash_at_each_boundary(home: Home, steps: &[String]) {
     let lines = orders(400);
     for step in steps {
         for point in [points::STEP_INTENT, points::STEP_ACTED, points::STEP_OUTCOME] {
-            let crash = CrashAt { step: (*step).to_owned(), point, after: 0 };
+            let crash = CrashAt { step: step.clone(), point, after: 0 };
             let plan = FaultPlan::pause_in_append().over(lines.len()).crashing(home, crash);
             let report = drill(plan, 1, None, &lines).unwrap();
             assert!(report.passed(), "{}", report.replay());
@@ -84,24 +88,30 @@ fn crash_at_each_boundary(home: Home, steps: &[&'static str]) {
     }
 }
 
-const BLACKOUT: [&str; 6] =
-    ["pause-link", "declare-exposure", "take-ownership", "seal-guards", "open-logs", "confirm-health"];
-const REJOIN: [&str; 7] = ["seal-returned", "classify", "deliver-tail", "refold", "catch-up", "parity", "reopen-link"];
-const SWITCHOVER: [&str; 6] = ["release", "await-ends", "take-ownership", "seal-guards", "open-logs", "confirm-health"];
+fn steps(plan: &str) -> Vec<String> {
+    static FOUNDATION: OnceLock<Arc<dcp_core::treaty::Treaty>> = OnceLock::new();
+    let treaty = FOUNDATION.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let foundation = Foundation::at(folder.path());
+        foundation.create(Duration::from_secs(8), &SeededEntropy::new(1, "steps")).unwrap();
+        foundation.treaty().unwrap()
+    });
+    steps_of(plan, treaty).unwrap()
+}
 
 #[test]
 fn a_crash_at_any_boundary_of_the_blackout_ends_the_same() {
-    crash_at_each_boundary(Home::Central, &BLACKOUT);
+    crash_at_each_boundary(Home::Central, &steps("blackout"));
 }
 
 #[test]
 fn a_crash_at_any_boundary_of_the_rejoin_ends_the_same() {
-    crash_at_each_boundary(Home::Central, &REJOIN);
+    crash_at_each_boundary(Home::Central, &steps("rejoin"));
 }
 
 #[test]
 fn a_crash_at_any_boundary_of_the_switchover_ends_the_same() {
-    crash_at_each_boundary(Home::West, &SWITCHOVER);
+    crash_at_each_boundary(Home::West, &steps("switchover"));
 }
 
 #[test]
@@ -115,9 +125,9 @@ fn the_steps_that_are_crashed_are_all_that_a_story_takes() {
         });
         steps.collect()
     };
-    let named = |steps: &[&str]| steps.iter().map(|step| (*step).to_owned()).collect::<BTreeSet<String>>();
-    assert_eq!(taken(Home::Central), named(&[&BLACKOUT[..], &REJOIN].concat()));
-    assert_eq!(taken(Home::West), named(&SWITCHOVER));
+    let named = |plans: &[&str]| plans.iter().flat_map(|plan| steps(plan)).collect::<BTreeSet<String>>();
+    assert_eq!(taken(Home::Central), named(&["blackout", "rejoin"]));
+    assert_eq!(taken(Home::West), named(&["switchover"]));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! One drill from its options to its exit status.
 
-use dcp_core::clock::Clock as _;
+use dcp_core::clock::{Clock as _, SystemClock};
 use dcp_core::tasks::TaskGroup;
 use dcp_core::{Error, ErrorKind};
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,6 @@ use super::story::Stage;
 use super::{data, export, summary};
 use crate::foundation::write_json;
 use crate::orders::Orders;
-use crate::producer::MonotonicClock;
 
 /// A run that is begun, on disk, and that any crash from here on leaves resumable.
 #[derive(Debug)]
@@ -55,7 +54,7 @@ pub async fn tell(options: &DrillOptions, begun: Begun) -> Result<Begun, Error> 
         return Ok(Begun { folder, record, orders });
     }
     let printer = Printer::new(&orders);
-    let began = MonotonicClock::new().now();
+    let began = SystemClock::monotonic().now();
     let tasks = TaskGroup::new(&CancellationToken::new());
     let stop = tasks.stop_token();
     let mut stage = Stage::set(folder, record, orders, printer, options.crash_after.clone(), tasks).await?;
@@ -66,7 +65,7 @@ pub async fn tell(options: &DrillOptions, begun: Begun) -> Result<Begun, Error> 
     };
     stage.printer.finish();
     let (folder, mut record, orders, group, tasks) = stage.into_parts();
-    record.seconds_before += MonotonicClock::new().now().since(began).as_secs_f64();
+    record.seconds_before += SystemClock::monotonic().now().since(began).as_secs_f64();
     group.note_memory(&mut record);
     folder.save(&record)?;
     match told {

@@ -4,43 +4,19 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dcp_core::Error;
-use dcp_core::clock::{Clock, SystemClock};
 use dcp_core::ids::{RunId, SliceRef};
 use dcp_core::log::LogId;
 use dcp_core::ownership::Evidence;
 use dcp_core::ports::Exposure;
 use dcp_core::position::Cut;
 
+use super::clock_offset::ClockOffset;
 use super::gathered::{Derived, Gathered};
 use super::history::changes;
 use crate::drill::record::RunRecord;
 use crate::foundation::lease_terms;
 use crate::orders::Home;
-use crate::producer::MonotonicClock;
-use crate::verdict::{Rpo, WritePause};
-
-/// How far `CLOCK_BOOTTIME`, which journals use, is ahead of `CLOCK_MONOTONIC`, which
-/// acknowledgements use.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ClockOffset(u64);
-
-impl ClockOffset {
-    /// Reads both clocks. A suspend since the run would shift it by its length.
-    pub(super) fn now() -> Self {
-        // Monotonic first: the offset is too large by the time between the readings, never negative.
-        let monotonic = MonotonicClock::new().now().as_nanos();
-        Self(SystemClock::new().now().as_nanos().saturating_sub(monotonic))
-    }
-
-    #[cfg(test)]
-    pub(super) const fn of(nanos: u64) -> Self {
-        Self(nanos)
-    }
-
-    fn monotonic(self, boot_ns: u64) -> u64 {
-        boot_ns.saturating_sub(self.0)
-    }
-}
+use crate::verdict::Rpo;
 
 // Beyond what the lease makes a survivor wait: to seal and to open.
 const TO_ACT: Duration = Duration::from_secs(2);
@@ -181,33 +157,4 @@ impl Takeover {
         }
         lost
     }
-}
-
-/// How long each planned move kept a slice from being written: from the last answer under the old
-/// epoch to the first under the new one. Moves of slices that were not written on both sides are
-/// named apart.
-pub(super) fn write_pauses(from: &Gathered, derived: &Derived) -> (Vec<WritePause>, Vec<String>) {
-    let (mut pauses, mut unmeasured) = (Vec::new(), Vec::new());
-    for (slice, before, after) in changes(&from.chains) {
-        if !matches!(after.evidence, Evidence::Sealed { .. }) {
-            continue;
-        }
-        let span = |epoch| from.logs.slice(slice).and_then(|number| derived.spans.get(number, epoch));
-        match (span(before.epoch), span(after.epoch)) {
-            (Some(old), Some(new)) => pauses.push((
-                new.first_ns,
-                WritePause {
-                    scope: slice.scope.clone(),
-                    slice: slice.slice.clone(),
-                    ms: Duration::from_nanos(new.first_ns.saturating_sub(old.last_ns)).as_secs_f64() * 1_000.0,
-                },
-            )),
-            _ => unmeasured.push(format!(
-                "{slice}: its move to epoch {} was not measured: it was not written on both sides",
-                after.epoch
-            )),
-        }
-    }
-    pauses.sort_by_key(|(first, _)| *first);
-    (pauses.into_iter().map(|(_, pause)| pause).collect(), unmeasured)
 }

@@ -8,7 +8,7 @@ use dcp_core::ports::DeliveryCounts;
 use super::gathered::Gathered;
 use super::history::Story;
 use crate::drill::record::RunRecord;
-use crate::verdict::{Deliveries, Fault, StepReport};
+use crate::verdict::{Fault, StepReport};
 
 /// The faults: the first region's blackout, as it really happened, and the append that is held on it.
 /// What was only planned has not fired.
@@ -21,23 +21,11 @@ pub(super) fn faults(record: &RunRecord) -> Vec<Fault> {
 }
 
 /// What the projections said, by region.
-pub(super) fn deliveries(record: &RunRecord) -> BTreeMap<RegionId, BTreeMap<ProjectionId, Deliveries>> {
-    let regions = record.last_status.iter().filter_map(|(region, status)| {
-        let counts = status.replay.deliveries.iter().map(|(projection, counts)| (projection.clone(), written(*counts)));
-        Some((RegionId::new(region).ok()?, counts.collect()))
-    });
-    regions.collect()
-}
-
-fn written(counts: DeliveryCounts) -> Deliveries {
-    Deliveries {
-        new: counts.new,
-        redelivered: counts.redelivered,
-        copy: counts.copy,
-        late: counts.late,
-        conflict: counts.conflict,
-        applied_ahead: counts.applied_ahead,
-    }
+pub(super) fn deliveries(record: &RunRecord) -> BTreeMap<RegionId, BTreeMap<ProjectionId, DeliveryCounts>> {
+    let regions = record.last_status.iter();
+    regions
+        .filter_map(|(region, status)| Some((RegionId::new(region).ok()?, status.replay.deliveries.clone())))
+        .collect()
 }
 
 /// Highest resident memory of each process, this one among them as `drill`.

@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use dcp_core::Error;
-use dcp_core::clock::Clock as _;
+use dcp_core::clock::{Clock as _, SystemClock};
 use dcp_core::log::LogId;
 use dcp_core::ports::failpoints::points;
 
 use super::{LOST, SURVIVOR, Stage};
 use crate::drill::record::{Dark, FaultFact, Phase};
 use crate::orders::Home;
-use crate::producer::MonotonicClock;
 use crate::region::{Arming, RegionStatus};
 
 // How long an append may take to come by the armed failpoint.
@@ -121,11 +120,11 @@ impl Stage {
         let (_, control) = self.group.region(SURVIVOR)?;
         let mirrored = mirrored(&control.status().await?);
         let acknowledged = self.group.producer(LOST)?.progress().acknowledged;
-        Ok(FaultFact { at_ns: MonotonicClock::new().now().as_nanos(), acknowledged, mirrored, held, happened: None })
+        Ok(FaultFact { at_ns: SystemClock::monotonic().now().as_nanos(), acknowledged, mirrored, held, happened: None })
     }
 
     async fn go_dark(&mut self, dark: Dark) -> Result<(), Error> {
-        let at_ns = MonotonicClock::new().now().as_nanos();
+        let at_ns = SystemClock::monotonic().now().as_nanos();
         match dark {
             Dark::Pause => self.group.region(LOST)?.0.pause()?,
             Dark::Kill => self.group.kill_region(LOST).await?,

@@ -106,7 +106,8 @@ async fn folder(orders: &Orders) -> tempfile::TempDir {
         let logs = treaty.regions().iter().flat_map(|region| treaty.logs_by_origin(region)).collect();
         let settings = ProjectorSettings::new(logs).unwrap();
         let source = Arc::clone(&store) as Arc<dyn EventSource>;
-        let projector = Projector::new(settings, source, Arc::clone(&models) as _, projections(), Arc::clone(&clock)).unwrap();
+        let projector =
+            Projector::new(settings, source, Arc::clone(&models) as _, projections(), Arc::clone(&clock)).unwrap();
         projector.catch_up().await.unwrap();
         let evidence = ModelEvidence::in_folder(&path);
         evidence.note(&projector, &models, 1, crate::region::When::Stop).await.unwrap();
