@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use dcp_core::{Error, ErrorKind};
 
+use crate::child::die_with_parent;
 use crate::drill;
-use crate::drill::children::die_with_parent;
 use crate::drill::options::DrillOptions;
 use crate::drill::stale::{self, StaleArguments};
 use crate::producer_process::{self, ProducerArguments};

@@ -1,6 +1,7 @@
 //! What the drill is made of: the order lines, what they must add up to, the producer that sends
 //! them, the regions, the story around them, and the form of the verdict.
 
+pub mod child;
 pub mod command;
 #[cfg(feature = "simulation")]
 pub mod defects;

@@ -25,7 +25,6 @@ use dcp_core::remote::{Deadlines, RemoteEndpoint, RemoteStateStore};
 use dcp_core::state::embedded::{EmbeddedStateSettings, EmbeddedStateStore};
 use dcp_core::store::embedded::{EmbeddedEventSettings, EmbeddedEventStore};
 use dcp_fencing::StateStoreWitness;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use assembly::{Assembled, Fittings, Ingredients, Plain, assemble, assemble_with, guard_resource};
@@ -34,14 +33,14 @@ pub use failpoints::{Arming, CrashAfter, Held, HeldFailpoints};
 pub use lives::next_life;
 pub use model_evidence::{ModelEvidence, ModelsFound, When};
 pub use operations::{Ask, OrderRequest, RegionStatus};
-pub use settings::{RegionArguments, RegionSettings};
+pub use settings::{RegionArguments, RegionSettings, own_holder};
 
 #[cfg(feature = "simulation")]
 pub(crate) use seals::CheckedSeal;
 
 pub(crate) use remote_handover::{from_body, to_body};
 
-use crate::drill::children::{Line, tell};
+use crate::child::{Line, listen, stop_with_input, tell};
 use crate::foundation::once_free;
 
 /// Runs one region until its standard input ends. The parts are as they are with [`Plain`] fittings.
@@ -63,7 +62,9 @@ pub async fn run(settings: RegionSettings, fittings: &dyn Fittings) -> Result<()
     let life = next_life(&*state).await?;
     let entropy = |purpose: &str| {
         let purpose = format!("{}/{purpose}/life {life}", settings.region);
-        Arc::new(SeededEntropy::new(settings.seed, &purpose))
+        let drawn =
+            settings.seed.map_or_else(SeededEntropy::from_system, |seed| Ok(SeededEntropy::new(seed, &purpose)));
+        drawn.map(Arc::new)
     };
     // Never from the run's seed: a folder that is made anew holds another history.
     let incarnation = Arc::new(SeededEntropy::from_system()?);
@@ -80,12 +81,13 @@ pub async fn run(settings: RegionSettings, fittings: &dyn Fittings) -> Result<()
     peer.source = fittings.source(&settings.peer, peer.source, &store);
     let ingredients = Ingredients {
         region: settings.region.clone(),
+        holder: settings.holder.clone(),
         signer: settings.foundation.signer(&settings.region)?,
         peers: [(settings.peer.clone(), peer)].into(),
         treaty,
         clock: Arc::clone(&clock),
-        entropy: entropy("plane"),
-        jitter: entropy("jitter"),
+        entropy: entropy("plane")?,
+        jitter: entropy("jitter")?,
         failpoints: Arc::clone(&failpoints) as _,
         store,
         state: Arc::clone(&state) as _,
@@ -96,9 +98,7 @@ pub async fn run(settings: RegionSettings, fittings: &dyn Fittings) -> Result<()
     let (projector, rows) = (Arc::clone(&assembled.projector), Arc::clone(&assembled.models));
     let appends = fittings.endpoint(Arc::clone(&assembled.parts.appends) as _, &assembled.parts);
 
-    let listener =
-        TcpListener::bind("127.0.0.1:0").await.map_err(|cause| Error::stopped("no-port", cause.to_string()))?;
-    let address = listener.local_addr().map_err(|cause| Error::stopped("no-port", cause.to_string()))?;
+    let (listener, address) = listen().await?;
     let mut server = operations::serve(&assembled, appends, bearer, &clock, &failpoints);
     let evidence = settings.drill_controls.then(|| ModelEvidence::in_folder(&folder));
     if let Some(evidence) = &evidence {
@@ -109,7 +109,7 @@ pub async fn run(settings: RegionSettings, fittings: &dyn Fittings) -> Result<()
         .plane
         .with_worker(dcp_core::control_plane::Worker::new("endpoint", move |stop| server.serve(listener, stop)));
     tell(&Line::Ready { address });
-    crate::drill::children::stop_with_input(&stop);
+    stop_with_input(&stop);
     let ended = plane.run(stop).await;
     if let (Some(evidence), Ok(())) = (&evidence, &ended) {
         evidence.note(&projector, &rows, life, When::Stop).await?;

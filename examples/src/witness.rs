@@ -11,10 +11,9 @@ use dcp_core::ports::{StateStore, Witness};
 use dcp_core::remote::RemoteServer;
 use dcp_core::state::embedded::{EmbeddedStateSettings, EmbeddedStateStore};
 use dcp_fencing::StateStoreWitness;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::drill::children::{Line, stop_with_input, tell};
+use crate::child::{Line, listen, stop_with_input, tell};
 use crate::foundation::{Foundation, once_free};
 
 /// Arguments of `drill witness`.
@@ -44,9 +43,7 @@ pub async fn run(arguments: &WitnessArguments) -> Result<(), Error> {
     genesis(&foundation, &store).await?;
 
     let server = RemoteServer::new(foundation.bearer()?, clock).state_store(Arc::clone(&store) as Arc<dyn StateStore>);
-    let listener =
-        TcpListener::bind("127.0.0.1:0").await.map_err(|cause| Error::stopped("no-port", cause.to_string()))?;
-    let address = listener.local_addr().map_err(|cause| Error::stopped("no-port", cause.to_string()))?;
+    let (listener, address) = listen().await?;
     let stop = CancellationToken::new();
     stop_with_input(&stop);
     tell(&Line::Ready { address });

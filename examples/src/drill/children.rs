@@ -1,4 +1,5 @@
-//! Child processes: the same binary, its lines on standard output, and the end that nobody planned.
+//! Child processes, seen from their parent: the same binary, its lines on standard output, and the
+//! end that nobody planned.
 
 use std::fs::File;
 use std::path::Path;
@@ -10,49 +11,12 @@ use std::time::Duration;
 use dcp_core::Error;
 use dcp_core::tasks::TaskGroup;
 use rustix::process::{Pid, Signal, kill_process};
-use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{ChildStdin, Command};
 use tokio::sync::{Mutex, watch};
 
+use crate::child::Line;
 use crate::producer::Progress;
-
-/// One line of a child's standard output.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-#[allow(clippy::exhaustive_enums)]
-pub enum Line {
-    /// It serves at this address.
-    Ready {
-        /// Where.
-        address: std::net::SocketAddr,
-    },
-    /// A producer's progress.
-    Progress {
-        /// How far it is.
-        progress: Progress,
-    },
-}
-
-/// Prints one line for the parent. A parent that is gone ends the process by its closed input.
-pub fn tell(line: &Line) {
-    if let Ok(text) = serde_json::to_string(line) {
-        println!("{text}");
-    }
-}
-
-/// Ends this process with its parent, also when that is killed.
-///
-/// # Errors
-/// `Stopped` if the kernel refuses.
-pub fn die_with_parent(parent: Option<u32>) -> Result<(), Error> {
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
-        .map_err(|cause| Error::stopped("no-death-signal", cause.to_string()))?;
-    // It may have died before the signal was asked for.
-    let now = rustix::process::getppid().map(Pid::as_raw_nonzero);
-    let same = parent.is_none_or(|parent| now.is_some_and(|now| u32::try_from(now.get()) == Ok(parent)));
-    if same { Ok(()) } else { Err(Error::stopped("orphan", "the parent has ended")) }
-}
 
 /// A running child.
 #[derive(Debug)]
@@ -244,14 +208,4 @@ impl Child {
 fn keep(lines: &mut Vec<Line>, line: Line) {
     lines.retain(|old| std::mem::discriminant(old) != std::mem::discriminant(&line));
     lines.push(line);
-}
-
-/// Cancels the token when standard input ends: the parent has asked for the end, or is gone.
-pub fn stop_with_input(stop: &tokio_util::sync::CancellationToken) {
-    let stop = stop.clone();
-    // A thread of its own: reading standard input blocks, and nothing waits for its end.
-    std::thread::spawn(move || {
-        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
-        stop.cancel();
-    });
 }

@@ -106,6 +106,8 @@ impl Group {
         push("dir", text(&self.folder));
         push("witness", self.wire(&format!("{region}>witness"))?.address().to_string());
         push("peer-address", self.wire(&format!("{region}>{peer}"))?.address().to_string());
+        // The drill runs one process of a region at a time: a restarted one leads again at once.
+        push("holder", format!("{region}.plane"));
         push("seed", record.seed.to_string());
         push("parent", own_id());
         arguments.push("--drill-controls".to_owned());

@@ -7,6 +7,7 @@
 //!     ──> one pure function per invariant ──> passed, failed or inconclusive, with the reasons
 //! ```
 
+mod clock_offset;
 mod content_kept;
 mod current_epoch;
 mod epochs_rise;
@@ -29,15 +30,18 @@ mod table;
 mod takeover;
 mod told;
 mod versions_gapless;
+mod write_pauses;
 mod write_up;
 
 use std::path::Path;
 
 use dcp_core::Error;
 
+use self::clock_offset::ClockOffset;
 use self::finding::Finding;
 use self::gathered::{Derived, Gathered};
-use self::takeover::{ClockOffset, Takeover, write_pauses};
+use self::takeover::Takeover;
+use self::write_pauses::write_pauses;
 use super::record::RunRecord;
 use crate::orders::Orders;
 use crate::verdict::{Judgement, Verdict};

@@ -141,7 +141,7 @@ pub async fn run(arguments: &StaleArguments) -> Result<StaleReport, Error> {
     let signer = foundation.signer(&home.region_id())?;
     let mut tokens = Vec::new();
     for grant in &grants {
-        let holder = HolderId::new(format!("{}.plane", home.region()))?;
+        let holder = HolderId::new("deposed")?;
         // As high as can be: a stale epoch must be refused whatever the term says.
         let term = Term { issuer: home.region_id(), holder, revision: u64::MAX };
         tokens.push(token_of(grant, term, &signer, &treaty)?);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +36,15 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
 /// # Errors
 /// `Stopped` with the path and the cause, such as a full disk.
 pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
+    write_whole(path, value, fs::OpenOptions::new().write(true).create(true).truncate(true))
+}
+
+// As `write_json`, for the owner's eyes only, from its first byte on.
+fn write_secret<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
+    write_whole(path, value, fs::OpenOptions::new().write(true).create_new(true).mode(0o600))
+}
+
+fn write_whole<T: Serialize>(path: &Path, value: &T, open: &fs::OpenOptions) -> Result<(), Error> {
     let failed =
         |cause: &dyn std::fmt::Display| Error::stopped("unwritable-file", format!("{}: {cause}", path.display()));
     let text = serde_json::to_vec_pretty(value).map_err(|cause| failed(&cause))?;
@@ -43,7 +53,12 @@ pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
-        let mut file = fs::File::create(&beside)?;
+        if let Err(cause) = fs::remove_file(&beside)
+            && cause.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(cause);
+        }
+        let mut file = open.open(&beside)?;
         file.write_all(&text)?;
         file.sync_all()?;
         fs::rename(&beside, path)?;
@@ -74,7 +89,7 @@ impl Foundation {
         let mut signers = BTreeMap::new();
         for home in Home::ALL {
             let (region, secret) = (home.region_id(), entropy.draw());
-            write_json(&self.secret_path(&region), &hex::encode(secret))?;
+            write_secret(&self.secret_path(&region), &hex::encode(secret))?;
             signers.insert(region.clone(), signer(&region, &secret)?);
         }
         let treaty = treaty(ttl, &signers)?;
@@ -93,7 +108,7 @@ impl Foundation {
         }
         write_json(&self.folder.join("genesis.json"), &genesis)?;
         write_json(&self.folder.join("keyring.json"), treaty.keyring())?;
-        write_json(&self.folder.join("bearer.json"), &hex::encode(entropy.draw()))?;
+        write_secret(&self.folder.join("bearer.json"), &hex::encode(entropy.draw()))?;
         // Last: a foundation with a treaty is whole.
         write_json(&self.folder.join("treaty.json"), &envelope)
     }
@@ -170,5 +185,30 @@ impl Foundation {
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use dcp_core::clock::SeededEntropy;
+
+    use super::*;
+
+    #[test]
+    fn secrets_are_for_their_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let foundation = Foundation::at(folder.path());
+        let bearer = folder.path().join("bearer.json");
+        // What an interrupted start left beside it, for all to read, does not lend it its mode.
+        fs::write(bearer.with_extension("tmp"), "left over").unwrap();
+        foundation.create(Duration::from_secs(8), &SeededEntropy::new(1, "keys")).unwrap();
+        let keys = Home::ALL.map(|home| foundation.secret_path(&home.region_id()));
+        for secret in keys.iter().chain([&bearer]) {
+            let mode = fs::metadata(secret).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{}", secret.display());
+        }
+        foundation.bearer().unwrap();
     }
 }

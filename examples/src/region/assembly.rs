@@ -33,6 +33,9 @@ const READ_MODEL_POLL: Duration = Duration::from_millis(50);
 pub struct Ingredients {
     /// This region.
     pub region: RegionId,
+    /// This process, in the election of the region's leader: of two processes under one name each takes
+    /// the other's term without end. See [`own_holder`](super::own_holder).
+    pub holder: HolderId,
     /// What was agreed.
     pub treaty: Arc<Treaty>,
     /// This region's `local` key.
@@ -284,7 +287,7 @@ fn projector(from: &Ingredients, models: &Arc<StateModelStore>) -> Result<Projec
 fn election(from: &Ingredients) -> Result<StateStoreElection, Error> {
     StateStoreElection::new(
         from.region.clone(),
-        HolderId::new(format!("{}.plane", from.region))?,
+        from.holder.clone(),
         Arc::clone(&from.state),
         from.treaty.lease().clone(),
         Arc::clone(&from.clock),

@@ -74,7 +74,8 @@ impl ModelEvidence {
     /// # Errors
     /// `Invalid` with the path of what cannot be read.
     pub fn read(&self) -> Result<Vec<ModelsFound>, Error> {
-        let unreadable = |cause: std::io::Error| Error::invalid("unreadable-file", format!("{}: {cause}", self.0.display()));
+        let unreadable =
+            |cause: std::io::Error| Error::invalid("unreadable-file", format!("{}: {cause}", self.0.display()));
         if !self.0.exists() {
             return Ok(Vec::new());
         }

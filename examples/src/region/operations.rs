@@ -176,8 +176,9 @@ impl Desk {
         let request: OrderRequest = from_body(body)?;
         if let Order::Switchover { slice, from } = &request.order {
             let presented = request.token.as_ref();
-            let presented = presented
-                .ok_or_else(|| Error::refused("no-token", format!("{slice}: a planned move needs its present token")))?;
+            let presented = presented.ok_or_else(|| {
+                Error::refused("no-token", format!("{slice}: a planned move needs its present token"))
+            })?;
             let token = presented.verify(self.parts.treaty.keyring())?;
             // Before the witness is asked: an isolated region knows by itself that its lease is over.
             check_mandate(&self.parts, slice, &token).await?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use dcp_core::Error;
 use dcp_core::clock::{Clock, SeededEntropy};
 use dcp_core::control_plane::PlaneHandle;
-use dcp_core::ids::{RegionId, SliceRef};
+use dcp_core::ids::{HolderId, RegionId, SliceRef};
 use dcp_core::memory::{MemoryEventStore, MemoryStateStore};
 use dcp_core::ownership::WriteGrant;
 use dcp_core::ports::{Appends, EventSource, EventStore, Handover, Sealable, StateStore, Witness};
@@ -220,6 +220,8 @@ impl Region {
         };
         Ok(Ingredients {
             region: self.home.region_id(),
+            // One process of a region runs at a time.
+            holder: HolderId::new(format!("{}.plane", self.name()))?,
             treaty: Arc::clone(&self.around.treaty),
             signer: Arc::clone(&self.signer),
             entropy: Arc::new(SeededEntropy::new(self.around.seed, &format!("{}/plane/life {life}", self.name()))),
