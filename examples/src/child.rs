@@ -20,6 +20,8 @@ pub enum Line {
     Ready {
         /// Where.
         address: SocketAddr,
+        /// Where a region takes producers' appends, and nothing else.
+        appends: Option<SocketAddr>,
     },
     /// A producer's progress.
     Progress {

@@ -4,7 +4,7 @@ mod files;
 mod patience;
 mod treaty;
 
-pub use files::{Foundation, read_json, write_json};
+pub use files::{Door, Foundation, make_folder, read_json, write_json};
 pub use patience::once_free;
 pub use treaty::{OWNERSHIP_TTL, lease_terms};
 #[cfg(feature = "simulation")]

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::child::{Line, tell};
 use crate::drill::data;
-use crate::foundation::{Foundation, once_free};
+use crate::foundation::{Door, Foundation, once_free};
 use crate::orders::Home;
 use crate::producer::{Gate, Producer, ProducerSettings};
 
@@ -66,7 +66,7 @@ pub async fn run(arguments: ProducerArguments) -> Result<(), Error> {
     let foundation = Foundation::at(&arguments.dir);
     let treaty = foundation.treaty()?;
     let (clock, keyring): (Arc<dyn Clock>, _) = (Arc::new(SystemClock::new()), Arc::new(treaty.keyring().clone()));
-    let bearer = foundation.bearer()?;
+    let bearer = foundation.bearer(Door::Appends)?;
     let mut regions: Vec<Arc<dyn Appends>> = Vec::new();
     for (region, address) in &arguments.endpoint {
         // The producer has a deadline of its own; beyond it an answer is listened for as evidence.

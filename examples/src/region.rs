@@ -20,8 +20,9 @@ use std::sync::Arc;
 
 use dcp_core::Error;
 use dcp_core::clock::{Clock, SeededEntropy, SystemClock};
+use dcp_core::control_plane::Worker;
 use dcp_core::ports::EventStore;
-use dcp_core::remote::{Deadlines, RemoteEndpoint, RemoteStateStore};
+use dcp_core::remote::{Deadlines, RemoteEndpoint, RemoteServer, RemoteStateStore};
 use dcp_core::state::embedded::{EmbeddedStateSettings, EmbeddedStateStore};
 use dcp_core::store::embedded::{EmbeddedEventSettings, EmbeddedEventStore};
 use dcp_fencing::StateStoreWitness;
@@ -41,20 +42,18 @@ pub(crate) use seals::CheckedSeal;
 pub(crate) use remote_handover::{from_body, to_body};
 
 use crate::child::{Line, listen, stop_with_input, tell};
-use crate::foundation::once_free;
+use crate::foundation::{Door, make_folder, once_free};
 
 /// Runs one region until its standard input ends. The parts are as they are with [`Plain`] fittings.
 ///
 /// # Errors
 /// What the settings, the stores or the plane answer, with the place.
 pub async fn run(settings: RegionSettings, fittings: &dyn Fittings) -> Result<(), Error> {
-    let stop = CancellationToken::new();
+    let (stop, treaty) = (CancellationToken::new(), settings.foundation.treaty()?);
     let folder = settings.foundation.region_folder(&settings.region);
-    let treaty = settings.foundation.treaty()?;
-    let bearer = settings.foundation.bearer()?;
+    let bearer = |door| settings.foundation.bearer(door);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    std::fs::create_dir_all(&folder)
-        .map_err(|cause| Error::stopped("unwritable-folder", format!("{}: {cause}", folder.display())))?;
+    make_folder(&folder)?;
     let state_at =
         |file: &str| EmbeddedStateStore::open(&EmbeddedStateSettings::new(folder.join(file), settings.region.clone()));
     let state = Arc::new(once_free(&*clock, || state_at("state.redb")).await?);
@@ -73,8 +72,9 @@ pub async fn run(settings: RegionSettings, fittings: &dyn Fittings) -> Result<()
     let store = fittings.store(Arc::clone(&events) as Arc<dyn EventStore>);
 
     let deadlines = Deadlines::new(treaty.lease().request_deadline());
-    let to_witness = RemoteEndpoint::new(settings.witness, &bearer, deadlines.clone(), Arc::clone(&clock))?;
-    let to_peer = RemoteEndpoint::new(settings.peer_address, &bearer, deadlines, Arc::clone(&clock))?;
+    let to_witness =
+        RemoteEndpoint::new(settings.witness, &bearer(Door::Witness)?, deadlines.clone(), Arc::clone(&clock))?;
+    let to_peer = RemoteEndpoint::new(settings.peer_address, &bearer(Door::Region)?, deadlines, Arc::clone(&clock))?;
     let witness = StateStoreWitness::new(Arc::new(RemoteStateStore::new(to_witness)), Arc::clone(&treaty));
     let failpoints = Arc::new(HeldFailpoints::new(settings.crash_after.clone()));
     let mut peer = remote_handover::peer(&to_peer, &treaty, &settings.peer)?;
@@ -98,8 +98,9 @@ pub async fn run(settings: RegionSettings, fittings: &dyn Fittings) -> Result<()
     let (projector, rows) = (Arc::clone(&assembled.projector), Arc::clone(&assembled.models));
     let appends = fittings.endpoint(Arc::clone(&assembled.parts.appends) as _, &assembled.parts);
 
-    let (listener, address) = listen().await?;
-    let mut server = operations::serve(&assembled, appends, bearer, &clock, &failpoints);
+    let ((listener, address), (for_appends, appends_address)) = (listen().await?, listen().await?);
+    let producers = RemoteServer::new(bearer(Door::Appends)?, Arc::clone(&clock)).appends(Arc::clone(&appends));
+    let mut server = operations::serve(&assembled, appends, bearer(Door::Region)?, &clock, &failpoints);
     let evidence = settings.drill_controls.then(|| ModelEvidence::in_folder(&folder));
     if let Some(evidence) = &evidence {
         server = drill_controls::offer(server, &assembled, &failpoints);
@@ -107,8 +108,9 @@ pub async fn run(settings: RegionSettings, fittings: &dyn Fittings) -> Result<()
     }
     let plane = assembled
         .plane
-        .with_worker(dcp_core::control_plane::Worker::new("endpoint", move |stop| server.serve(listener, stop)));
-    tell(&Line::Ready { address });
+        .with_worker(Worker::new("endpoint", move |stop| server.serve(listener, stop)))
+        .with_worker(Worker::new("appends endpoint", move |stop| producers.serve(for_appends, stop)));
+    tell(&Line::Ready { address, appends: Some(appends_address) });
     stop_with_input(&stop);
     let ended = plane.run(stop).await;
     if let (Some(evidence), Ok(())) = (&evidence, &ended) {

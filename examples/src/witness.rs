@@ -14,7 +14,7 @@ use dcp_fencing::StateStoreWitness;
 use tokio_util::sync::CancellationToken;
 
 use crate::child::{Line, listen, stop_with_input, tell};
-use crate::foundation::{Foundation, once_free};
+use crate::foundation::{Door, Foundation, make_folder, once_free};
 
 /// Arguments of `drill witness`.
 #[derive(Debug, Clone, Args)]
@@ -35,18 +35,18 @@ pub struct WitnessArguments {
 pub async fn run(arguments: &WitnessArguments) -> Result<(), Error> {
     let foundation = Foundation::at(&arguments.dir);
     let folder = foundation.witness_folder();
-    std::fs::create_dir_all(&folder)
-        .map_err(|cause| Error::stopped("unwritable-folder", format!("{}: {cause}", folder.display())))?;
+    make_folder(&folder)?;
     let settings = EmbeddedStateSettings::new(folder.join("state.redb"), RegionId::new("witness")?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let store = Arc::new(once_free(&*clock, || EmbeddedStateStore::open(&settings)).await?);
     genesis(&foundation, &store).await?;
 
-    let server = RemoteServer::new(foundation.bearer()?, clock).state_store(Arc::clone(&store) as Arc<dyn StateStore>);
+    let server = RemoteServer::new(foundation.bearer(Door::Witness)?, clock)
+        .state_store(Arc::clone(&store) as Arc<dyn StateStore>);
     let (listener, address) = listen().await?;
     let stop = CancellationToken::new();
     stop_with_input(&stop);
-    tell(&Line::Ready { address });
+    tell(&Line::Ready { address, appends: None });
     let served = server.serve(listener, stop).await;
     store.close().await;
     served

@@ -2,6 +2,7 @@
 //! end that nobody planned.
 
 use std::fs::File;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -104,13 +105,15 @@ impl Child {
         self.lines.clone()
     }
 
-    /// Waits for its address.
+    /// Waits for its address and, of a region, that of its appends.
     ///
     /// # Errors
     /// `Retry` if it does not serve within the time; its log says why.
-    pub async fn ready(&self, within: Duration) -> Result<std::net::SocketAddr, Error> {
+    pub async fn ready(&self, within: Duration) -> Result<(SocketAddr, Option<SocketAddr>), Error> {
         let address_of = |lines: &Vec<Line>| {
-            lines.iter().find_map(|line| if let Line::Ready { address } = line { Some(*address) } else { None })
+            lines.iter().find_map(|line| {
+                if let Line::Ready { address, appends } = line { Some((*address, *appends)) } else { None }
+            })
         };
         let mut lines = self.lines.clone();
         let waited = tokio::time::timeout(within, lines.wait_for(|lines| address_of(lines).is_some())).await;

@@ -15,6 +15,7 @@ use super::control::Control;
 use super::folder::Folder;
 use super::proxy::Wire;
 use super::record::{Dark, RunRecord};
+use crate::foundation::Door;
 use crate::orders::Home;
 use crate::region::CrashAfter;
 
@@ -71,7 +72,7 @@ impl Group {
         let path = folder.path();
         let arguments = ["witness".to_owned(), "--dir".to_owned(), text(path), "--parent".to_owned(), own_id()];
         let witness = Child::start(program, "witness", &arguments, &log_of(path, "witness"), tasks)?;
-        let address = witness.ready(READY).await?;
+        let (address, _) = witness.ready(READY).await?;
         for home in Home::ALL {
             if let Some(wire) = wires.get(&format!("{}>witness", home.region())) {
                 wire.lead_to(address);
@@ -80,7 +81,7 @@ impl Group {
         Ok(Self {
             program: program.to_owned(),
             folder: path.to_owned(),
-            bearer: folder.foundation().bearer()?,
+            bearer: folder.foundation().bearer(Door::Region)?,
             wires,
             witness,
             regions: BTreeMap::new(),
@@ -116,11 +117,12 @@ impl Group {
             push("crash-after", crash.to_string());
         }
         let child = Child::start(&self.program, region, &arguments, &log_of(&self.folder, region), tasks)?;
-        let address = child.ready(READY).await?;
+        let (address, appends) = child.ready(READY).await?;
+        let appends = appends.ok_or_else(|| Error::stopped("no-appends", format!("{region} takes no appends")))?;
         let control = Control::new(address, &self.bearer)?;
         self.wire(&format!("{peer}>{region}"))?.lead_to(address);
         for producer in Home::ALL {
-            self.wire(&format!("producer-{}>{region}", producer.region()))?.lead_to(address);
+            self.wire(&format!("producer-{}>{region}", producer.region()))?.lead_to(appends);
         }
         self.regions.insert(home, (child, control, address));
         Ok(())

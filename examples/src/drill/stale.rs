@@ -21,7 +21,7 @@ use dcp_core::{Error, Failure};
 use futures::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 
-use crate::foundation::Foundation;
+use crate::foundation::{Door, Foundation};
 use crate::orders::{Home, Orders, new_event, partition_of};
 use crate::region::{Ask, DrillControl, OrderRequest, guard_resource, to_body};
 use crate::verdict::StaleWrites;
@@ -148,7 +148,8 @@ pub async fn run(arguments: &StaleArguments) -> Result<StaleReport, Error> {
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let deadlines = Deadlines::new(Duration::from_secs(5));
-    let endpoint = RemoteEndpoint::new(arguments.address, &foundation.bearer()?, deadlines, Arc::clone(&clock))?;
+    let endpoint =
+        RemoteEndpoint::new(arguments.address, &foundation.bearer(Door::Region)?, deadlines, Arc::clone(&clock))?;
     let report = StaleReport::default();
     let mut attempts = Attempts { home, treaty, grants, tokens, endpoint, clock, report };
     let orders = super::data::load(arguments.data.as_deref(), Some(arguments.lines))?;

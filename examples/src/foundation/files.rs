@@ -39,6 +39,15 @@ pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
     write_whole(path, value, fs::OpenOptions::new().write(true).create(true).truncate(true))
 }
 
+/// Makes a folder, and those above it.
+///
+/// # Errors
+/// `Stopped` with the path and the cause.
+pub fn make_folder(path: &Path) -> Result<(), Error> {
+    fs::create_dir_all(path)
+        .map_err(|cause| Error::stopped("unwritable-folder", format!("{}: {cause}", path.display())))
+}
+
 // As `write_json`, for the owner's eyes only, from its first byte on.
 fn write_secret<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
     write_whole(path, value, fs::OpenOptions::new().write(true).create_new(true).mode(0o600))
@@ -66,6 +75,30 @@ fn write_whole<T: Serialize>(path: &Path, value: &T, open: &fs::OpenOptions) -> 
         path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
     };
     write().map_err(|cause: std::io::Error| failed(&cause))
+}
+
+/// What a bearer key opens: who holds one of them gets no further than its door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums)]
+pub enum Door {
+    /// A region's appends: for producers.
+    Appends,
+    /// Everything else that a region offers: for its peer and its operators.
+    Region,
+    /// The witness's state store: for the regions.
+    Witness,
+}
+
+impl Door {
+    const ALL: [Self; 3] = [Self::Appends, Self::Region, Self::Witness];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Appends => "appends",
+            Self::Region => "region",
+            Self::Witness => "witness",
+        }
+    }
 }
 
 /// Keys, treaty and paths of one pair of regions.
@@ -108,7 +141,9 @@ impl Foundation {
         }
         write_json(&self.folder.join("genesis.json"), &genesis)?;
         write_json(&self.folder.join("keyring.json"), treaty.keyring())?;
-        write_secret(&self.folder.join("bearer.json"), &hex::encode(entropy.draw()))?;
+        for door in Door::ALL {
+            write_secret(&self.bearer_path(door), &hex::encode(entropy.draw()))?;
+        }
         // Last: a foundation with a treaty is whole.
         write_json(&self.folder.join("treaty.json"), &envelope)
     }
@@ -153,12 +188,16 @@ impl Foundation {
         Ok(Arc::new(signer(region, &self.secret(&self.secret_path(region))?)?))
     }
 
-    /// The key that every socket asks for.
+    fn bearer_path(&self, door: Door) -> PathBuf {
+        self.folder.join(format!("{}.bearer.json", door.name()))
+    }
+
+    /// The key that a door asks for.
     ///
     /// # Errors
     /// As [`Foundation::signer`].
-    pub fn bearer(&self) -> Result<BearerKey, Error> {
-        Ok(BearerKey::from_bytes(&self.secret(&self.folder.join("bearer.json"))?))
+    pub fn bearer(&self, door: Door) -> Result<BearerKey, Error> {
+        Ok(BearerKey::from_bytes(&self.secret(&self.bearer_path(door))?))
     }
 
     fn secret(&self, path: &Path) -> Result<[u8; 32], Error> {

@@ -59,7 +59,7 @@ pub struct RegionStatus {
     pub open: BTreeMap<String, u64>,
 }
 
-/// The endpoint of a region: its ports and its operations, all behind one key.
+/// The endpoint of a region: its ports and its operations, all behind the key of its peer and operators.
 pub(super) fn serve(
     region: &Assembled,
     appends: Arc<dyn Appends>,

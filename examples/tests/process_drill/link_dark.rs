@@ -16,6 +16,7 @@ use examples::drill::data;
 use examples::drill::folder::Folder;
 use examples::drill::group::Group;
 use examples::drill::options::DrillOptions;
+use examples::foundation::{Door, Foundation};
 use examples::orders::Home;
 use examples::region::OrderRequest;
 use tokio_util::sync::CancellationToken;
@@ -121,12 +122,17 @@ async fn a_running_region_refuses_other_keys_drills_and_readers_of_its_files() {
     let running = started(&drill.out()).await;
     for home in Home::ALL {
         let address = running.group.address(home).unwrap();
-        let other = BearerKey::from_bytes(&[7; 32]);
-        let deadlines = Deadlines::new(Duration::from_secs(5));
-        let endpoint = RemoteEndpoint::new(address, &other, deadlines, Arc::clone(&running.clock)).unwrap();
-        let answer = endpoint.call("status", Bytes::from_static(b"null"), Duration::from_secs(5)).await;
-        let Err(Failure::NotApplied(error)) = answer else { panic!("let in with another key: {answer:?}") };
-        assert_eq!((error.kind(), error.code()), (ErrorKind::Refused, "wrong-key"));
+        // Somebody's own key; that of producers, who may neither ask nor order; that of the witness.
+        let doors = [Door::Appends, Door::Witness].map(|door| Foundation::at(&drill.out()).bearer(door).unwrap());
+        for other in doors.iter().chain([&BearerKey::from_bytes(&[7; 32])]) {
+            let deadlines = Deadlines::new(Duration::from_secs(5));
+            let endpoint = RemoteEndpoint::new(address, other, deadlines, Arc::clone(&running.clock)).unwrap();
+            for ask in ["status", "order", "drill/own-session"] {
+                let answer = endpoint.call(ask, Bytes::from_static(b"null"), Duration::from_secs(5)).await;
+                let Err(Failure::NotApplied(error)) = answer else { panic!("let in with another key: {answer:?}") };
+                assert_eq!((error.kind(), error.code()), (ErrorKind::Refused, "wrong-key"));
+            }
+        }
     }
     drill.begin(&[]).with(2).saying(&["in-use", "another --out"]);
     drill.resume(&[]).with(2).saying(&["another drill works in it"]);
