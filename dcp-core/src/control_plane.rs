@@ -12,10 +12,8 @@ mod leading;
 mod orders;
 mod peer_watch;
 mod reconcile;
-mod releases;
 mod work;
 
 pub use builder::{ControlPlane, ControlPlaneBuilder, Worker};
 pub use handle::{Order, PlaneHandle, PlaneStatus, RunStatus};
 pub use peer_watch::PeerWatch;
-pub use releases::Releases;

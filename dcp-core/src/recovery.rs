@@ -4,6 +4,7 @@
 
 mod catalog;
 mod exposure;
+mod handover;
 mod links;
 mod opening;
 mod ownership;
@@ -12,7 +13,11 @@ mod plans;
 mod releasing;
 mod returning;
 mod sealing;
+mod take_released;
+mod take_run_out;
+mod takeover;
 
 pub use catalog::RecoveryCatalog;
+pub use handover::OwnerHandover;
 pub use parts::{MandateCell, Peer, PeerLeases, RecoveryParts};
 pub use plans::{blackout, rejoin, switchover};

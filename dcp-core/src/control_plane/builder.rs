@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 use super::handle::{ORDERS_MAX, Ordered, PlaneHandle, PlaneStatus};
 use super::leading::Leading;
 use super::peer_watch::PeerWatch;
-use super::releases::Releases;
 use crate::clock::Entropy;
 use crate::error::Error;
 use crate::ports::failpoints::{Failpoints, NoFailpoints};
@@ -54,7 +53,6 @@ pub struct ControlPlaneBuilder {
     entropy: Option<Arc<dyn Entropy>>,
     failpoints: Option<Arc<dyn Failpoints>>,
     peer_watch: Option<Arc<PeerWatch>>,
-    releases: Option<Arc<Releases>>,
     workers: Vec<Worker>,
 }
 
@@ -75,7 +73,7 @@ impl ControlPlaneBuilder {
         parts: Arc<RecoveryParts>
     );
     part!(
-        /// The region's state store: journal and releases. Required.
+        /// The region's state store, which keeps the journal. Required.
         state: Arc<dyn StateStore>
     );
     part!(
@@ -94,10 +92,6 @@ impl ControlPlaneBuilder {
         /// The watch on the peers' leases; the same that the ports were given. Required.
         peer_watch: Arc<PeerWatch>
     );
-    part!(
-        /// The owner's side of planned moves; the same that the endpoint serves. Required.
-        releases: Arc<Releases>
-    );
 
     /// Adds something that runs as long as the plane.
     #[must_use]
@@ -113,7 +107,6 @@ impl ControlPlaneBuilder {
             ("election", self.election.is_none()),
             ("entropy", self.entropy.is_none()),
             ("peer_watch", self.peer_watch.is_none()),
-            ("releases", self.releases.is_none()),
         ];
         parts.into_iter().filter_map(|(name, missing)| missing.then_some(name)).collect()
     }
@@ -124,8 +117,8 @@ impl ControlPlaneBuilder {
     /// `Invalid` naming every missing part and every peer that lacks a link.
     pub fn build(self) -> Result<(ControlPlane, PlaneHandle), Error> {
         let missing = self.missing();
-        let (Some(parts), Some(state), Some(election), Some(entropy), Some(peer_watch), Some(releases)) =
-            (self.parts, self.state, self.election, self.entropy, self.peer_watch, self.releases)
+        let (Some(parts), Some(state), Some(election), Some(entropy), Some(peer_watch)) =
+            (self.parts, self.state, self.election, self.entropy, self.peer_watch)
         else {
             return Err(Error::invalid("incomplete-plane", format!("missing: {}", missing.join(", "))));
         };
@@ -136,7 +129,6 @@ impl ControlPlaneBuilder {
                 format!("peers without a link into {}: {unlinked:?}", parts.region),
             ));
         }
-        releases.bind(Arc::clone(&parts));
         let (orders, queue) = mpsc::channel::<Ordered>(ORDERS_MAX);
         let (publish, status) = watch::channel(PlaneStatus::default());
         let leading = Leading {
@@ -147,7 +139,6 @@ impl ControlPlaneBuilder {
             entropy,
             failpoints: self.failpoints.unwrap_or_else(|| Arc::new(NoFailpoints)),
             peer_watch,
-            releases,
             queue,
             publish,
         };
@@ -192,8 +183,7 @@ impl ControlPlane {
         let leading = self.leading;
         let (watch, token) = (Arc::clone(&leading.peer_watch), group.stop_token());
         group.spawn("peer watch", async move { watch.run(token).await });
-        let reconciling =
-            super::reconcile::run(Arc::clone(&leading.parts), Arc::clone(&leading.releases), group.stop_token());
+        let reconciling = super::reconcile::run(Arc::clone(&leading.parts), group.stop_token());
         group.spawn("ownership", reconciling);
         let token = group.stop_token();
         group.spawn("leader", async move { leading.run(token).await });

@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::handle::{Ordered, PlaneStatus};
 use super::peer_watch::PeerWatch;
-use super::releases::Releases;
 use super::work::Work;
 use crate::clock::Entropy;
 use crate::error::{Error, ErrorKind, Failure};
@@ -36,7 +35,6 @@ pub(super) struct Leading {
     pub(super) drawn: [u8; 32],
     pub(super) failpoints: Arc<dyn Failpoints>,
     pub(super) peer_watch: Arc<PeerWatch>,
-    pub(super) releases: Arc<Releases>,
     pub(super) queue: mpsc::Receiver<Ordered>,
     pub(super) publish: watch::Sender<PlaneStatus>,
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::decide::starts_blackout;
+use super::decide::lets_start;
 use super::handle::{Order, Ordered, PlaneStatus, RunStatus};
 use super::leading::lost;
 use super::orders::{order_of, plan_of, run_id};
@@ -105,12 +105,7 @@ impl Work<'_> {
     async fn due(&self) -> Result<Option<Order>, Error> {
         let now = self.parts.clock.now();
         for peer in self.watch.peers() {
-            let lease = self.watch.state(&peer, now);
-            if !matches!(lease, crate::lease::ChallengeState::RunOut { saw_renewal: true, .. }) {
-                continue;
-            }
-            let heads = self.parts.heads().await?;
-            if starts_blackout(&self.parts.treaty, &self.parts.region, &peer, &heads, &lease) {
+            if lets_start(&self.watch.state(&peer, now)) && !self.parts.takeable(&peer).await?.is_empty() {
                 return Ok(Some(Order::Blackout { lost: peer }));
             }
         }

@@ -75,8 +75,8 @@ pub(super) fn serve(
         .event_source(Arc::clone(&parts.store) as Arc<dyn EventSource>)
         .appends(appends)
         .guards(guards, Arc::new(parts.treaty.keyring().clone()))
-        .operation(RELEASE, Arc::new(ServeRelease(Arc::clone(&region.releases) as Arc<dyn Handover>)))
-        .operation(RELEASED, Arc::new(ServeReleased(Arc::clone(&region.releases) as Arc<dyn Handover>)));
+        .operation(RELEASE, Arc::new(ServeRelease(Arc::clone(&region.handover) as Arc<dyn Handover>)))
+        .operation(RELEASED, Arc::new(ServeReleased(Arc::clone(&region.handover) as Arc<dyn Handover>)));
     for ask in Ask::ALL {
         server = server.operation(ask.name(), Arc::new(Operation { ask, desk: Arc::clone(&desk) }));
     }
