@@ -10,8 +10,10 @@ mod decide;
 mod handle;
 mod leading;
 mod orders;
+mod pacing;
 mod peer_watch;
 mod reconcile;
+mod resumption;
 mod work;
 
 pub use builder::{ControlPlane, ControlPlaneBuilder, Worker};

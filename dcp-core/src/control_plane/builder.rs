@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::handle::{ORDERS_MAX, Ordered, PlaneHandle, PlaneStatus};
 use super::leading::Leading;
+use super::pacing::Automatic;
 use super::peer_watch::PeerWatch;
 use crate::clock::Entropy;
 use crate::error::Error;
@@ -141,6 +142,8 @@ impl ControlPlaneBuilder {
             peer_watch,
             queue,
             publish,
+            automatic: Automatic::default(),
+            driver: None,
         };
         Ok((ControlPlane { leading, workers: self.workers }, PlaneHandle { orders, status }))
     }

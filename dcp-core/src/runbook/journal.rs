@@ -212,6 +212,14 @@ impl Journal {
         .await?
     }
 
+    /// Whether the holder of a lease still drives.
+    ///
+    /// # Errors
+    /// `Fenced` if another driver has taken the lease; otherwise as [`Journal::open`].
+    pub async fn confirm(&self, lease: &DriverLease) -> Result<(), Error> {
+        self.read(|book| lease::judge_append(book.seat(), &lease.seat)).await?
+    }
+
     /// How many runs were ever opened.
     ///
     /// # Errors
