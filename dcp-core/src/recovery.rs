@@ -2,6 +2,7 @@
 //!
 //! Plans start from observed state (owner per slice, link per log), never from "home owns".
 
+mod bounds;
 mod catalog;
 mod exposure;
 mod handover;
@@ -17,6 +18,7 @@ mod take_released;
 mod take_run_out;
 mod takeover;
 
+pub(crate) use bounds::check_bounds;
 pub use catalog::RecoveryCatalog;
 pub use handover::OwnerHandover;
 pub use parts::{MandateCell, Peer, PeerLeases, RecoveryParts};

@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::handle::{Ordered, PlaneStatus};
 use super::pacing::{Automatic, short_pause};
-use super::peer_watch::PeerWatch;
 use super::work::Work;
 use crate::clock::Entropy;
 use crate::error::{Error, ErrorKind, Failure};
@@ -32,7 +31,6 @@ pub(super) struct Leading {
     // For the names of runs.
     pub(super) drawn: [u8; 32],
     pub(super) failpoints: Arc<dyn Failpoints>,
-    pub(super) peer_watch: Arc<PeerWatch>,
     pub(super) queue: mpsc::Receiver<Ordered>,
     pub(super) publish: watch::Sender<PlaneStatus>,
     pub(super) automatic: Automatic,
@@ -105,7 +103,6 @@ impl Leading {
         let drawn = self.drawn;
         let mut work = Work {
             parts: &self.parts,
-            watch: &self.peer_watch,
             drawn: &drawn,
             publish: &self.publish,
             driver: &driver,

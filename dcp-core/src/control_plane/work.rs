@@ -11,20 +11,18 @@ use super::decide::lets_start;
 use super::handle::{Order, Ordered, PlaneStatus, RunStatus};
 use super::orders::order_of;
 use super::pacing::{Automatic, short_pause};
-use super::peer_watch::PeerWatch;
 use super::resumption::{Resumption, refused, resumption};
 use crate::clock::Moment;
 use crate::error::{Error, ErrorKind};
 use crate::ids::RunId;
 use crate::ports::Facts;
-use crate::recovery::{PeerLeases, RecoveryCatalog, RecoveryParts};
+use crate::recovery::{RecoveryCatalog, RecoveryParts};
 use crate::runbook::{Driver, RunEnd};
 
 mod opening;
 
 pub(super) struct Work<'a> {
     pub(super) parts: &'a Arc<RecoveryParts>,
-    pub(super) watch: &'a PeerWatch,
     pub(super) drawn: &'a [u8; 32],
     pub(super) publish: &'a watch::Sender<PlaneStatus>,
     pub(super) driver: &'a Driver,
@@ -133,8 +131,8 @@ impl Work<'_> {
 
     async fn due(&self) -> Result<Option<Order>, Error> {
         let now = self.parts.clock.now();
-        for peer in self.watch.peers() {
-            if !lets_start(&self.watch.state(&peer, now)) {
+        for peer in self.parts.peer_leases.peers() {
+            if !lets_start(&self.parts.peer_leases.state(&peer, now)) {
                 self.automatic.forget(&peer);
             } else if self.automatic.may_start(&peer, now) && !self.parts.takeable(&peer).await?.is_empty() {
                 return Ok(Some(Order::Blackout { lost: peer }));

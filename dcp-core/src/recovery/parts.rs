@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
 use super::takeover::{Ground, ground};
 use crate::appends::GuardedAppends;
 use crate::clock::{Clock, Moment};
@@ -21,7 +24,17 @@ use crate::signed::Signer;
 use crate::treaty::Treaty;
 
 /// What a plane sees of its peers' ownership leases, on its own clock.
+#[async_trait]
 pub trait PeerLeases: fmt::Debug + Send + Sync + 'static {
+    /// The regions that are watched.
+    fn peers(&self) -> Vec<RegionId>;
+
+    /// Watches until stopped. The plane runs it.
+    ///
+    /// # Errors
+    /// Any; it ends the plane.
+    async fn run(&self, stop: CancellationToken) -> Result<(), Error>;
+
     /// What may be concluded of a region's lease at `now`.
     fn state(&self, region: &RegionId, now: Moment) -> ChallengeState;
 

@@ -167,17 +167,16 @@ pub fn assemble_with(from: Ingredients, fittings: &dyn Fittings) -> Result<Assem
     let models = Arc::new(StateModelStore::new(Arc::clone(&from.models), "models")?);
     let projector = Arc::new(projector(&from, &models)?);
     let parts = Arc::new(recovery_parts(&from, fittings, &leases, &watch, &links, &projector)?);
-    let mut builder = ControlPlane::builder()
+    let (mut plane, handle) = ControlPlane::builder()
         .parts(Arc::clone(&parts))
         .state(Arc::clone(&from.state))
         .election(fittings.election(election(&from)?))
         .entropy(Arc::clone(&from.entropy))
         .failpoints(Arc::clone(&from.failpoints))
-        .peer_watch(watch);
+        .build()?;
     for worker in workers(&links, &projector, &leases, &beats, &from.clock) {
-        builder = builder.worker(worker);
+        plane = plane.with_worker(worker);
     }
-    let (plane, handle) = builder.build()?;
     let handover = Arc::new(OwnerHandover::new(Arc::clone(&parts)));
     Ok(Assembled { plane, handle, parts, handover, links, projector, models, state: from.state })
 }
