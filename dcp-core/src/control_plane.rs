@@ -13,6 +13,7 @@ mod orders;
 mod pacing;
 mod peer_watch;
 mod reconcile;
+mod refolding;
 mod resumption;
 mod work;
 

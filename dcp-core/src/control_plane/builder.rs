@@ -182,6 +182,9 @@ impl ControlPlane {
         group.spawn("peer watch", async move { watch.run(token).await });
         let reconciling = super::reconcile::run(Arc::clone(&leading.parts), group.stop_token());
         group.spawn("ownership", reconciling);
+        let plane = leading.publish.subscribe();
+        let refolding = super::refolding::run(Arc::clone(&leading.parts), plane, group.stop_token());
+        group.spawn("late streams", refolding);
         let token = group.stop_token();
         group.spawn("leader", async move { leading.run(token).await });
         group.join().await

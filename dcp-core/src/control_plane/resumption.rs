@@ -29,11 +29,12 @@ pub(super) fn resumption(state: &RunState) -> Resumption {
     }
 }
 
-/// Whether an order whose plan has this digest goes on with the run. One that only goes back, or
-/// that a rule has refused, is never what was ordered: a refusal holds for the run.
+/// Whether an order whose plan has this digest goes on with the run. One that only goes back is never
+/// what was ordered, and what a rule has refused, or what has moved on since the run's first steps,
+/// stays so for the run.
 pub(super) fn takes_up(state: &RunState, plan: &Digest) -> bool {
-    let refused = failure(state).is_some_and(|error| error.kind() == ErrorKind::Refused);
-    state.status() == RunStatus::Open && state.digest() == *plan && !refused
+    let over = |error: &Error| matches!(error.kind(), ErrorKind::Refused | ErrorKind::Conflict | ErrorKind::Fenced);
+    state.status() == RunStatus::Open && state.digest() == *plan && !failure(state).is_some_and(over)
 }
 
 /// Why a run that was refused is undone.

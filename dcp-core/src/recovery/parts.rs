@@ -118,7 +118,7 @@ impl RecoveryParts {
         ResourceId::new(format!("plane.{region}"))
     }
 
-    pub(super) fn operation(&self, key: OperationKey) -> Result<Operation, Error> {
+    pub(crate) fn operation(&self, key: OperationKey) -> Result<Operation, Error> {
         self.mandate.get()?.operation(&Self::plane_resource(&self.region)?, key)
     }
 

@@ -75,6 +75,15 @@ fn a_run_that_goes_back_is_always_resumed_and_never_taken_up() {
 }
 
 #[test]
+fn an_order_begins_anew_when_what_the_run_was_decided_from_has_moved() {
+    for error in [Error::conflict("ownership-moved", "taken by another"), Error::fenced("ownership-lost", "lost")] {
+        let state = after(&failed("take-ownership", error));
+        assert_eq!(resumption(&state), Resumption::Leave);
+        assert!(!taken_up(&state));
+    }
+}
+
+#[test]
 fn what_failed_otherwise_waits_for_an_order_that_goes_on_with_it() {
     let state = after(&failed("open-logs", Error::retry("step-deadline", "too late")));
     assert_eq!(resumption(&state), Resumption::Leave);
