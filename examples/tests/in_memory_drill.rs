@@ -165,6 +165,11 @@ fn a_refused_takeover_is_undone_by_the_next_life_of_its_plane() {
 }
 
 #[test]
+fn a_run_that_cannot_be_driven_waits_while_its_plane_goes_on() {
+    holds(PlaneStory::UnknownAction);
+}
+
+#[test]
 fn a_stream_that_is_late_in_the_returned_region_is_folded_again() {
     holds(PlaneStory::LateAtHome);
 }

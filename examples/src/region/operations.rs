@@ -179,9 +179,7 @@ impl Desk {
     async fn order(&self, body: &Bytes) -> Result<Bytes, Error> {
         let request: OrderRequest = from_body(body)?;
         if let Order::Switchover { slice, from } = &request.order {
-            let head = self.parts.witness.ownership(slice).await?;
-            let head =
-                head.ok_or_else(|| Error::refused("no-genesis", format!("{slice}: no ownership at the witness")))?;
+            let head = self.parts.head(slice).await?;
             if let Some(presented) = &request.token {
                 let token = presented.verify(self.parts.treaty.keyring())?;
                 if token.grant().slice != *slice || token.grant().epoch != head.epoch {

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dcp_core::Error;
+use dcp_core::clock::SeededEntropy;
 use dcp_core::control_plane::{Order, RunStatus};
-use dcp_core::ids::SliceRef;
+use dcp_core::fence::Term;
+use dcp_core::ids::{HolderId, RunId, SliceRef, StepId};
 use dcp_core::ownership::{Epoch, Evidence, WriteGrant};
 use dcp_core::ports::failpoints::points;
-use dcp_core::ports::{AppendRequest, LinkState, MirrorLink as _, ReplayControl as _};
+use dcp_core::ports::{AppendRequest, LinkState, MirrorLink as _, NoFailpoints, ReplayControl as _};
+use dcp_core::runbook::{Driver, DriverParts, Journal, Plan, Step};
 
 use super::failpoints::CrashAt;
 use super::journals::closed_done;
@@ -32,6 +35,8 @@ pub enum PlaneStory {
     SuccessorLost,
     /// A takeover is refused, and the plane dies before it has undone what it had prepared.
     RefusedAndKilled,
+    /// A run is open whose step names an action that the program does not know any more.
+    UnknownAction,
     /// A region wakes with an append that lands after its model has seen the successor's events.
     LateAtHome,
 }
@@ -49,6 +54,7 @@ pub(super) async fn tell(story: PlaneStory, seed: u64, orders: Arc<Orders>) -> R
             PlaneStory::LetGoWhileOpening => world.let_go_while_opening().await?,
             PlaneStory::SuccessorLost => world.successor_lost().await?,
             PlaneStory::RefusedAndKilled => world.refused_and_killed().await?,
+            PlaneStory::UnknownAction => world.unknown_action().await?,
             PlaneStory::LateAtHome => world.late_at_home(lines / 4).await?,
         }
         world.let_produce(lines);
@@ -200,6 +206,48 @@ impl World {
         self.until("a takeover of its own", || async { Ok(done()) }).await?;
         self.start_again(LOST).await?;
         self.carry_out(SURVIVOR, Order::Rejoin { returned: LOST.region_id() }).await
+    }
+
+    async fn unknown_action(&mut self) -> Result<(), Finding> {
+        self.kill(SURVIVOR);
+        self.region(SURVIVOR).durable.reopen();
+        self.leave_open().await.map_err(failed("the run of an older program"))?;
+        self.start_again(SURVIVOR).await?;
+        let waits = || async {
+            let plane = self.region(SURVIVOR).served()?.handle.status().borrow().clone();
+            let unknown = |(_, status): &(Order, RunStatus)| matches!(status, RunStatus::Failed { reason } if reason.contains("renamed"));
+            Ok(plane.term.is_some() && plane.runs.values().any(unknown))
+        };
+        self.until("a run that waits for an operator", waits).await?;
+        // Data path and plane go on: it sees the other region renew, loses it, and takes over.
+        self.sleep(Duration::from_secs(3)).await;
+        let open = || async { Ok(self.opens(SURVIVOR, &self.slices(SURVIVOR)[0])?.is_some()) };
+        self.until("its own slices open", open).await?;
+        self.kill(LOST);
+        self.taken_from_lost().await?;
+        self.start_again(LOST).await?;
+        self.carry_out(SURVIVOR, Order::Rejoin { returned: LOST.region_id() }).await
+    }
+
+    // Opens a run in the journal of a region that does not run.
+    async fn leave_open(&self) -> Result<(), Error> {
+        let region = self.region(SURVIVOR);
+        let clock = Arc::clone(&self.around.clock);
+        let journal = Journal::open(Arc::new(region.durable.state.clone()), Arc::clone(&clock)).await?;
+        let before = journal.driver().await?.map_or(0, |term| term.revision);
+        let term = Term { issuer: region.home.region_id(), holder: HolderId::new("older")?, revision: before + 1 };
+        let parts = DriverParts {
+            clock,
+            entropy: Arc::new(SeededEntropy::new(1, "older")),
+            failpoints: Arc::new(NoFailpoints),
+            signer: Arc::clone(&region.signer),
+        };
+        let step = Step::new(StepId::new("renamed")?, 1, "renamed")
+            .with_arguments(serde_json::json!({ "region": LOST.region_id() }));
+        let plan = Plan::new("rejoin", LOST.region(), vec![step])?;
+        let refused = |failure: dcp_core::Failure| Error::stopped("older-program", failure.to_string());
+        let driver = Driver::take(Arc::new(journal), term, parts).await.map_err(refused)?;
+        driver.open_run(&RunId::new("rejoin-older")?, &plan).await.map_err(refused)
     }
 
     // An append that nobody sends again, of a line that is not in the data, to a stream that is
