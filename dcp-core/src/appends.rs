@@ -5,6 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
+mod releases;
+
+pub(crate) use releases::Released;
+pub use releases::Releases;
+
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Failure};
 use crate::ids::{RegionId, SliceRef};
@@ -25,10 +30,8 @@ pub struct GuardedAppends {
     clock: Arc<dyn Clock>,
     failpoints: Arc<dyn Failpoints>,
     guards: BTreeMap<SliceRef, Arc<dyn ResourceGuard>>,
+    releases: Arc<Releases>,
     slices: Mutex<BTreeMap<SliceRef, Slice>>,
-    // Held while a slice is being opened: of two writers opened at once, the one that is kept must
-    // be the later, which has fenced the other.
-    opening: tokio::sync::Mutex<()>,
 }
 
 /// What is known of one slice, and the writer while it is open here.
@@ -39,7 +42,8 @@ struct Slice {
 }
 
 impl GuardedAppends {
-    /// Closed appends: every slice opens by [`GuardedAppends::open`].
+    /// Closed appends: every slice opens by [`GuardedAppends::open`], unless it was let go of by
+    /// these `releases`.
     ///
     /// # Errors
     /// `Invalid` if a slice of the treaty has no guard.
@@ -49,22 +53,20 @@ impl GuardedAppends {
         store: Arc<dyn EventStore>,
         clock: Arc<dyn Clock>,
         failpoints: Arc<dyn Failpoints>,
+        releases: Arc<Releases>,
         guards: impl IntoIterator<Item = Arc<dyn ResourceGuard>>,
     ) -> Result<Self, Error> {
         let guards: BTreeMap<_, _> = guards.into_iter().map(|guard| (guard.slice().clone(), guard)).collect();
         if let Some(missing) = treaty.slices().into_iter().find(|slice| !guards.contains_key(slice)) {
             return Err(Error::invalid("missing-guard", format!("{missing}: no guard was handed in")));
         }
-        Ok(Self {
-            region,
-            treaty,
-            store,
-            clock,
-            failpoints,
-            guards,
-            slices: Mutex::default(),
-            opening: tokio::sync::Mutex::new(()),
-        })
+        Ok(Self { region, treaty, store, clock, failpoints, guards, releases, slices: Mutex::default() })
+    }
+
+    /// What this region has let go of.
+    #[must_use]
+    pub fn releases(&self) -> &Releases {
+        &self.releases
     }
 
     fn slices(&self) -> MutexGuard<'_, BTreeMap<SliceRef, Slice>> {
@@ -98,21 +100,25 @@ impl GuardedAppends {
 
     /// Opens a slice for appends: raises the store's fence, fences an older writer, opens the guard.
     ///
-    /// Idempotent for the grant that it is open under.
+    /// Idempotent for the grant that it is open under. It and letting a slice go exclude each other,
+    /// as do two calls for one slice: of two writers opened at once, the one that is kept must be the
+    /// later, which has fenced the other.
     ///
     /// # Errors
-    /// `NotApplied(Fenced)` below a fence, `NotApplied(Refused)` for another region's grant;
-    /// `InDoubt`: open again.
+    /// `NotApplied(Fenced)` below a fence or a newer ownership; `NotApplied(Refused)` for another
+    /// region's grant, and (`released`) for an epoch that was let go of: only a higher one opens the
+    /// slice again. `InDoubt`: open again.
     pub async fn open(&self, grant: &WriteGrant) -> Result<(), Failure> {
         if grant.owner != self.region {
             let message = format!("{}: owned by {}, not by {}", grant.slice, grant.owner, self.region);
             return Err(Failure::NotApplied(Error::refused("not-owner", message)));
         }
-        let _opening = self.opening.lock().await;
+        let logs = self.treaty.logs_of(&grant.slice, &self.region).map_err(Failure::NotApplied)?;
+        let _still = self.releases.hold_still(&grant.slice).await;
         if self.open_grant(&grant.slice).is_some_and(|open| open.epoch == grant.epoch) {
             return Ok(());
         }
-        let logs = self.treaty.logs_of(&grant.slice, &self.region).map_err(Failure::NotApplied)?;
+        self.may_open(grant).await.map_err(Failure::NotApplied)?;
         let writer = self.store.open_writer(&logs, WriterRole::Owner(grant.clone())).await?;
         let guard = self.guard(&grant.slice).map_err(Failure::NotApplied)?;
         guard.open(grant).await?;
@@ -120,6 +126,20 @@ impl GuardedAppends {
         let mut slices = self.slices();
         let slice = slices.entry(grant.slice.clone()).or_default();
         slice.open = Some((grant.clone(), Arc::from(writer)));
+        Ok(())
+    }
+
+    async fn may_open(&self, grant: &WriteGrant) -> Result<(), Error> {
+        let (slice, epoch) = (&grant.slice, grant.epoch);
+        let known = self.slices().get(slice).and_then(|slice| slice.known.clone());
+        if let Some(known) = known.filter(|known| known.epoch > epoch) {
+            let message = format!("{slice}: epoch {epoch}, now epoch {} of {}", known.epoch, known.owner);
+            return Err(Error::fenced("stale", message));
+        }
+        if self.releases.holds(slice, epoch).await? {
+            let message = format!("{slice}: epoch {epoch} was let go of; only a higher one opens it");
+            return Err(Error::refused("released", message));
+        }
         Ok(())
     }
 

@@ -10,12 +10,13 @@ mod decide;
 mod handle;
 mod leading;
 mod orders;
+mod pacing;
 mod peer_watch;
 mod reconcile;
-mod releases;
+mod refolding;
+mod resumption;
 mod work;
 
 pub use builder::{ControlPlane, ControlPlaneBuilder, Worker};
 pub use handle::{Order, PlaneHandle, PlaneStatus, RunStatus};
 pub use peer_watch::PeerWatch;
-pub use releases::Releases;

@@ -25,13 +25,14 @@ mod rules;
 mod run;
 mod turn;
 
+pub(crate) use chain::ENTRY_MAX_BYTES;
 pub use chain::{Anchor, HEAD_CONTEXT};
 pub use drive::{Driver, DriverParts, RunEnd, StepCheck};
 pub use entry::{Direction, JournalEntry, Record, RunResult, StepResult};
 pub use export::{ExportLine, Summary, verify_export};
-pub use journal::{ENTRIES_MAX, Journal, OPEN_RUNS_MAX};
+pub use journal::{ENTRIES_MAX, Journal, OPEN_RUNS_MAX, TAKEOVER_RESERVE};
 pub use lease::DriverLease;
-pub use plan::{ActionCatalog, DEADLINE_MAX, PLAN_MAX_BYTES, Plan, STEPS_MAX, Step, UNDO_SUFFIX};
+pub use plan::{ActionCatalog, DEADLINE_MAX, PLAN_MAX_BYTES, Plan, STEPS_MAX, Step, TAKEOVER, UNDO_SUFFIX};
 pub use run::{RunState, RunStatus, Stage, StepState};
 
 #[cfg(feature = "test-util")]

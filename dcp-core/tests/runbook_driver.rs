@@ -44,6 +44,16 @@ async fn a_refused_step_leaves_the_run_open_and_is_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn facts_that_no_entry_holds_fail_the_step_and_not_the_drive() {
+    let driver = driver().await;
+    let script = Script::new();
+    script.took("b", Ok(Taken::Yes(Facts::new().with("ends", &"x".repeat(500 << 10)).unwrap())));
+    let end = drive(&driver, &plan(), &script).await;
+    assert_eq!(failed_with(&end), ("b".to_owned(), "entry-too-large".to_owned()));
+    assert_eq!(drive(&driver, &plan(), &script).await.unwrap(), RunEnd::Done, "it can be driven on");
+}
+
+#[tokio::test(start_paused = true)]
 async fn not_yet_is_asked_again_until_the_deadline() {
     let driver = driver().await;
     let script = Script::new();

@@ -18,6 +18,7 @@ mod network;
 mod observations;
 mod operator;
 pub mod plan;
+mod planes;
 mod ports;
 mod process;
 mod producer;
@@ -35,6 +36,7 @@ pub use self::defects::Defect;
 pub use self::observations::Finding;
 pub use self::operator::OperatorsReport;
 pub use self::plan::FaultPlan;
+pub use self::planes::PlaneStory;
 pub use self::story::Happened;
 use self::world::World;
 use crate::orders::{Home, Orders};
@@ -127,6 +129,14 @@ pub fn drill(plan: FaultPlan, seed: u64, defect: Option<Defect>, orders: &Arc<Or
 /// As [`drill`].
 pub fn operators(seed: u64, orders: &Arc<Orders>) -> Result<OperatorsReport, Error> {
     on_paused_time(operator::story(seed, Arc::clone(orders)))
+}
+
+/// Tells one story of two planes, and answers what was wrong.
+///
+/// # Errors
+/// As [`drill`].
+pub fn planes(story: PlaneStory, seed: u64, orders: &Arc<Orders>) -> Result<Vec<Finding>, Error> {
+    on_paused_time(planes::tell(story, seed, Arc::clone(orders)))
 }
 
 fn on_paused_time<T>(story: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {

@@ -15,7 +15,7 @@ use examples::drill::steps::steps_of;
 use examples::foundation::Foundation;
 use examples::orders::{Home, Orders};
 use examples::simulation::plan::CrashAt;
-use examples::simulation::{Defect, FaultPlan, Report, drill, operators};
+use examples::simulation::{Defect, FaultPlan, PlaneStory, Report, drill, operators, planes};
 
 fn orders(lines: u64) -> Arc<Orders> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join("online-retail.csv.zst");
@@ -148,6 +148,40 @@ fn a_renewing_owner_behind_a_dark_link_is_never_taken_over() {
     let refusal = report.ordered.as_deref().unwrap();
     assert!(refusal.starts_with("take-ownership") && refusal.contains("lease/eu-west-2"), "{refusal}");
     assert!(report.findings.is_empty(), "{:?}", report.findings);
+}
+
+// `DRILL_LOG=info` shows the regions' own words.
+fn holds(story: PlaneStory) {
+    if let Ok(log) = std::env::var("DRILL_LOG") {
+        let _ = tracing_subscriber::fmt().with_env_filter(log).without_time().try_init();
+    }
+    let findings = planes(story, 1, all_lines()).unwrap();
+    assert!(findings.is_empty(), "{story:?}: {findings:?}");
+}
+
+#[test]
+fn a_slice_that_was_let_go_of_while_its_run_opens_it_stays_closed() {
+    holds(PlaneStory::LetGoWhileOpening);
+}
+
+#[test]
+fn a_slice_let_go_of_to_a_region_that_goes_dark_is_taken_back() {
+    holds(PlaneStory::SuccessorLost);
+}
+
+#[test]
+fn a_refused_takeover_is_undone_by_the_next_life_of_its_plane() {
+    holds(PlaneStory::RefusedAndKilled);
+}
+
+#[test]
+fn a_run_that_cannot_be_driven_waits_while_its_plane_goes_on() {
+    holds(PlaneStory::UnknownAction);
+}
+
+#[test]
+fn a_stream_that_is_late_in_the_returned_region_is_folded_again() {
+    holds(PlaneStory::LateAtHome);
 }
 
 /// Tells one story again from what a failure printed, with the regions' own words:

@@ -10,14 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::handle::{ORDERS_MAX, Ordered, PlaneHandle, PlaneStatus};
 use super::leading::Leading;
-use super::peer_watch::PeerWatch;
-use super::releases::Releases;
+use super::pacing::Automatic;
 use crate::clock::Entropy;
 use crate::error::Error;
 use crate::ports::failpoints::{Failpoints, NoFailpoints};
 use crate::ports::leader_election::LeaderElection;
 use crate::ports::state_store::StateStore;
-use crate::recovery::RecoveryParts;
+use crate::recovery::{RecoveryParts, check_bounds};
 use crate::tasks::TaskGroup;
 
 type Running = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
@@ -53,9 +52,6 @@ pub struct ControlPlaneBuilder {
     election: Option<Arc<dyn LeaderElection>>,
     entropy: Option<Arc<dyn Entropy>>,
     failpoints: Option<Arc<dyn Failpoints>>,
-    peer_watch: Option<Arc<PeerWatch>>,
-    releases: Option<Arc<Releases>>,
-    workers: Vec<Worker>,
 }
 
 macro_rules! part {
@@ -75,7 +71,7 @@ impl ControlPlaneBuilder {
         parts: Arc<RecoveryParts>
     );
     part!(
-        /// The region's state store: journal and releases. Required.
+        /// The region's state store, which keeps the journal. Required.
         state: Arc<dyn StateStore>
     );
     part!(
@@ -90,53 +86,45 @@ impl ControlPlaneBuilder {
         /// Places where a drill may hold or end the process; no-op by default.
         failpoints: Arc<dyn Failpoints>
     );
-    part!(
-        /// The watch on the peers' leases; the same that the ports were given. Required.
-        peer_watch: Arc<PeerWatch>
-    );
-    part!(
-        /// The owner's side of planned moves; the same that the endpoint serves. Required.
-        releases: Arc<Releases>
-    );
 
-    /// Adds something that runs as long as the plane.
-    #[must_use]
-    pub fn worker(mut self, worker: Worker) -> Self {
-        self.workers.push(worker);
-        self
-    }
-
-    fn missing(&self) -> Vec<&'static str> {
+    fn missing(&self) -> Vec<String> {
         let parts = [
             ("parts", self.parts.is_none()),
             ("state", self.state.is_none()),
             ("election", self.election.is_none()),
             ("entropy", self.entropy.is_none()),
-            ("peer_watch", self.peer_watch.is_none()),
-            ("releases", self.releases.is_none()),
         ];
-        parts.into_iter().filter_map(|(name, missing)| missing.then_some(name)).collect()
+        let mut missing: Vec<_> =
+            parts.into_iter().filter(|(_, missing)| *missing).map(|(name, _)| name.to_owned()).collect();
+        if let Some(parts) = &self.parts {
+            let watched = parts.peer_leases.peers();
+            for peer in parts.peers.keys() {
+                if !parts.links.contains_key(peer) {
+                    missing.push(format!("a link from {peer} into {}", parts.region));
+                }
+                if !watched.contains(peer) {
+                    missing.push(format!("a watch on the lease of {peer}"));
+                }
+            }
+        }
+        missing
     }
 
     /// Assembles the plane.
     ///
     /// # Errors
-    /// `Invalid` naming every missing part and every peer that lacks a link.
+    /// `Invalid` naming every missing part, every peer that lacks a link or a watch on its lease, and a
+    /// region with more logs than an entry of the journal can tell of.
     pub fn build(self) -> Result<(ControlPlane, PlaneHandle), Error> {
         let missing = self.missing();
-        let (Some(parts), Some(state), Some(election), Some(entropy), Some(peer_watch), Some(releases)) =
-            (self.parts, self.state, self.election, self.entropy, self.peer_watch, self.releases)
+        let bounds = self.parts.as_ref().and_then(|parts| check_bounds(&parts.treaty).err());
+        let (Some(parts), Some(state), Some(election), Some(entropy), None, []) =
+            (self.parts, self.state, self.election, self.entropy, &bounds, missing.as_slice())
         else {
-            return Err(Error::invalid("incomplete-plane", format!("missing: {}", missing.join(", "))));
+            let faults = missing.into_iter().map(|missing| format!("missing: {missing}"));
+            let faults: Vec<_> = faults.chain(bounds.map(|error| error.message().to_owned())).collect();
+            return Err(Error::invalid("incomplete-plane", faults.join("; ")));
         };
-        let unlinked: Vec<_> = parts.peers.keys().filter(|peer| !parts.links.contains_key(*peer)).collect();
-        if !unlinked.is_empty() {
-            return Err(Error::invalid(
-                "incomplete-plane",
-                format!("peers without a link into {}: {unlinked:?}", parts.region),
-            ));
-        }
-        releases.bind(Arc::clone(&parts));
         let (orders, queue) = mpsc::channel::<Ordered>(ORDERS_MAX);
         let (publish, status) = watch::channel(PlaneStatus::default());
         let leading = Leading {
@@ -146,12 +134,12 @@ impl ControlPlaneBuilder {
             drawn: entropy.draw(),
             entropy,
             failpoints: self.failpoints.unwrap_or_else(|| Arc::new(NoFailpoints)),
-            peer_watch,
-            releases,
             queue,
             publish,
+            automatic: Automatic::default(),
+            driver: None,
         };
-        Ok((ControlPlane { leading, workers: self.workers }, PlaneHandle { orders, status }))
+        Ok((ControlPlane { leading, workers: Vec::new() }, PlaneHandle { orders, status }))
     }
 }
 
@@ -169,7 +157,7 @@ impl ControlPlane {
         ControlPlaneBuilder::default()
     }
 
-    /// Adds something that runs as long as the plane, and needed its handle to be made.
+    /// Adds something that runs as long as the plane.
     #[must_use]
     pub fn with_worker(mut self, worker: Worker) -> Self {
         self.workers.push(worker);
@@ -190,11 +178,13 @@ impl ControlPlane {
             group.spawn(worker.name, running);
         }
         let leading = self.leading;
-        let (watch, token) = (Arc::clone(&leading.peer_watch), group.stop_token());
+        let (watch, token) = (Arc::clone(&leading.parts.peer_leases), group.stop_token());
         group.spawn("peer watch", async move { watch.run(token).await });
-        let reconciling =
-            super::reconcile::run(Arc::clone(&leading.parts), Arc::clone(&leading.releases), group.stop_token());
+        let reconciling = super::reconcile::run(Arc::clone(&leading.parts), group.stop_token());
         group.spawn("ownership", reconciling);
+        let plane = leading.publish.subscribe();
+        let refolding = super::refolding::run(Arc::clone(&leading.parts), plane, group.stop_token());
+        group.spawn("late streams", refolding);
         let token = group.stop_token();
         group.spawn("leader", async move { leading.run(token).await });
         group.join().await

@@ -1,9 +1,8 @@
 //! What a plane does next. Pure.
 
-use crate::ids::{RegionId, SliceRef};
+use crate::ids::RegionId;
 use crate::lease::ChallengeState;
 use crate::ownership::{Epoch, WriteGrant};
-use crate::treaty::{TakeoverRule, Treaty};
 
 /// What to do about one slice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +28,10 @@ pub(super) struct SliceView {
 }
 
 pub(super) fn slice_move(region: &RegionId, view: &SliceView) -> SliceMove {
+    // Another task has taken the slice since the head was read: the next pass sees the newer one.
+    if view.open.max(view.held) > Some(view.head.epoch) {
+        return SliceMove::Keep;
+    }
     let owned = &view.head.owner == region && !view.released;
     if !owned {
         let writing = view.open.is_some() || view.held.is_some();
@@ -46,19 +49,11 @@ pub(super) fn slice_move(region: &RegionId, view: &SliceView) -> SliceMove {
     SliceMove::Keep
 }
 
-/// Whether a plane starts a blackout of `peer` by itself: it saw the peer's lease renewed and then
-/// run out, in this process's life, and the peer owns something that this region may take.
-pub(super) fn starts_blackout(
-    treaty: &Treaty,
-    region: &RegionId,
-    peer: &RegionId,
-    heads: &[WriteGrant],
-    lease: &ChallengeState,
-) -> bool {
-    let ran_out = matches!(lease, ChallengeState::RunOut { saw_renewal: true, .. });
-    ran_out && heads.iter().any(|head| &head.owner == peer && may_take(treaty, region, &head.slice))
+/// Whether a plane may start a blackout by itself: it saw the peer's lease renewed and then run out,
+/// in this process's life.
+pub(super) fn lets_start(lease: &ChallengeState) -> bool {
+    matches!(lease, ChallengeState::RunOut { saw_renewal: true, .. })
 }
 
-fn may_take(treaty: &Treaty, region: &RegionId, slice: &SliceRef) -> bool {
-    treaty.scope(&slice.scope).is_ok_and(|terms| terms.may_own(region) && terms.takeover() == TakeoverRule::Leased)
-}
+#[cfg(test)]
+mod tests;

@@ -12,12 +12,13 @@ use crate::ids::{RegionId, RunId, SliceRef};
 /// Orders that may wait for the plane.
 pub(super) const ORDERS_MAX: usize = 16;
 
-/// What an operator may order.
+/// What an operator may order. Each takes the place of runs that have failed and are still open;
+/// only a blackout takes the place of one that is being driven.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "plan", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Order {
-    /// Take over from a region. Closes whatever run is open as superseded.
+    /// Take over from a region. Legal from every state.
     Blackout {
         /// The region that is gone.
         lost: RegionId,
@@ -45,9 +46,20 @@ pub enum RunStatus {
     Running,
     /// Every step is done.
     Done,
-    /// A step failed; the run is open and is driven again when ordered again or after a restart.
+    /// A step failed, or the run cannot be driven; it stays open. The same order goes on with it, or,
+    /// if a rule has refused it, begins anew. A restart by itself drives no failed run.
     Failed {
         /// The step and why.
+        reason: String,
+    },
+    /// A rule has refused it, and what it had prepared is being undone, also after a restart.
+    Cancelling {
+        /// The step and the rule.
+        reason: String,
+    },
+    /// What it had prepared is undone: nothing of what was ordered has happened.
+    Cancelled {
+        /// The step and the rule.
         reason: String,
     },
     /// Another run has taken its place.
@@ -60,6 +72,8 @@ pub enum RunStatus {
 pub struct PlaneStatus {
     /// The term under which it leads; none while it does not.
     pub term: Option<Term>,
+    /// Why its last leadership failed; none while it leads. The region's data path goes on without.
+    pub trouble: Option<String>,
     /// Runs of this process's life, by id.
     pub runs: BTreeMap<RunId, (Order, RunStatus)>,
 }
@@ -76,7 +90,7 @@ pub struct PlaneHandle {
 impl PlaneHandle {
     /// Orders a plan; answers its run once that is durable in the journal.
     ///
-    /// An order equal to a run that is open goes on with that run.
+    /// An order equal to a run that is open goes on with that run, unless it was refused or is undone.
     ///
     /// # Errors
     /// `Refused` if another run is being driven; `Retry` while the plane does not lead;

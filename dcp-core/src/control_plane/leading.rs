@@ -1,14 +1,13 @@
 //! The leader's loop: campaign, take the journal, drive plans one at a time.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::handle::{Ordered, PlaneStatus};
-use super::peer_watch::PeerWatch;
-use super::releases::Releases;
+use super::pacing::{Automatic, short_pause};
 use super::work::Work;
 use crate::clock::Entropy;
 use crate::error::{Error, ErrorKind, Failure};
@@ -23,9 +22,6 @@ use crate::recovery::RecoveryParts;
 use crate::runbook::{Driver, DriverParts, Journal};
 use crate::tasks::TaskGroup;
 
-/// Waiting time after a failed campaign or a failed step.
-const BACK_OFF: Duration = Duration::from_millis(250);
-
 #[derive(Debug)]
 pub(super) struct Leading {
     pub(super) parts: Arc<RecoveryParts>,
@@ -35,27 +31,39 @@ pub(super) struct Leading {
     // For the names of runs.
     pub(super) drawn: [u8; 32],
     pub(super) failpoints: Arc<dyn Failpoints>,
-    pub(super) peer_watch: Arc<PeerWatch>,
-    pub(super) releases: Arc<Releases>,
     pub(super) queue: mpsc::Receiver<Ordered>,
     pub(super) publish: watch::Sender<PlaneStatus>,
+    pub(super) automatic: Automatic,
+    // Of the last term, while it may go on.
+    pub(super) driver: Option<Driver>,
 }
 
 impl Leading {
+    /// Leads again and again, until stopped. Whatever ends a leadership, the region's data path goes
+    /// on: its slices stay open under their ownership leases.
     pub(super) async fn run(mut self, stop: CancellationToken) -> Result<(), Error> {
+        let mut failures = 0_u32;
         while !stop.is_cancelled() {
-            if let Err(error) = self.one_term(&stop).await {
-                if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Invalid) {
-                    return Err(error);
-                }
-                tracing::warn!(%error, "leadership ended");
-            }
+            let begun = self.parts.clock.now();
+            let ended = self.one_term(&stop).await;
             self.parts.mandate.set(None);
-            self.publish.send_modify(|status| status.term = None);
+            let trouble = ended.as_ref().err().map(ToString::to_string);
+            self.publish.send_modify(|status| (status.term, status.trouble) = (None, trouble));
+            if let Err(error) = ended {
+                match error.kind() {
+                    ErrorKind::Corrupt | ErrorKind::Invalid => {
+                        tracing::error!(%error, "this plane cannot lead its region; keep the evidence");
+                    }
+                    _ => tracing::warn!(%error, "leadership ended"),
+                }
+            }
+            // A leadership that lasted was none that failed.
+            let lasted = self.parts.clock.now().since(begun) > self.parts.treaty.ttl();
+            failures = if lasted { 1 } else { failures.saturating_add(1) };
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                () = self.parts.clock.sleep(BACK_OFF) => {}
+                () = self.parts.clock.sleep(short_pause(failures)) => {}
             }
         }
         Ok(())
@@ -65,12 +73,16 @@ impl Leading {
         let leadership = tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(()),
-            won = self.election.campaign() => won.map_err(lost)?,
+            won = self.election.campaign() => won.map_err(decided_by_reading_again)?,
         };
         let term = leadership.term().clone();
-        let driver = self.take_journal(&term).await?;
+        // A term that goes on has its driver already, and needs no new entry in the journal.
+        let driver = match self.driver.take().filter(|driver| *driver.term() == term) {
+            Some(driver) => driver,
+            None => self.take_journal(&term).await?,
+        };
         self.parts.mandate.set(Some(mandate(&self.parts, &leadership)?));
-        self.publish.send_modify(|status| status.term = Some(term.clone()));
+        self.publish.send_modify(|status| (status.term, status.trouble) = (Some(term.clone()), None));
         tracing::info!(region = %term.issuer, revision = term.revision, "leads its region");
 
         let mut renewing = TaskGroup::new(stop);
@@ -91,14 +103,20 @@ impl Leading {
         let drawn = self.drawn;
         let mut work = Work {
             parts: &self.parts,
-            watch: &self.peer_watch,
             drawn: &drawn,
             publish: &self.publish,
             driver: &driver,
+            automatic: &self.automatic,
+            given_up: BTreeSet::new(),
+            look_again: false,
         };
         let worked = work.run(&mut self.queue, &ended).await;
         let renewed = renewing.stop().await;
-        worked.and(renewed)
+        let ended = worked.and(renewed);
+        if !matches!(&ended, Err(error) if error.kind() == ErrorKind::Fenced) {
+            self.driver = Some(driver);
+        }
+        ended
     }
 
     async fn take_journal(&self, term: &Term) -> Result<Driver, Error> {
@@ -109,11 +127,13 @@ impl Leading {
             failpoints: Arc::clone(&self.failpoints),
             signer: Arc::clone(&self.parts.signer),
         };
-        Driver::take(Arc::new(journal), term.clone(), parts).await.map_err(lost)
+        Driver::take(Arc::new(journal), term.clone(), parts).await.map_err(decided_by_reading_again)
     }
 }
 
-pub(super) fn lost(failure: Failure) -> Error {
+// Nothing is concluded from either failure: what is done next begins with reading the leader's key or
+// the journal, which hold the effect or do not, and each effect is bound to one term or one run.
+pub(super) fn decided_by_reading_again(failure: Failure) -> Error {
     match failure {
         Failure::NotApplied(error) => error,
         Failure::InDoubt(doubt) => Error::retry("in-doubt", doubt.to_string()),

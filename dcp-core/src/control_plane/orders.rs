@@ -5,7 +5,7 @@ use crate::digest::Digest;
 use crate::error::Error;
 use crate::ids::RunId;
 use crate::recovery::{blackout, rejoin, switchover};
-use crate::runbook::Plan;
+use crate::runbook::{Plan, TAKEOVER};
 use crate::treaty::Treaty;
 
 pub(super) fn plan_of(treaty: &Treaty, order: &Order) -> Result<Plan, Error> {
@@ -31,7 +31,7 @@ pub(super) fn order_of(plan: &Plan) -> Option<Order> {
     let first = &plan.steps().first()?.arguments;
     let region = || serde_json::from_value(first.get("region")?.clone()).ok();
     match plan.kind() {
-        "blackout" => Some(Order::Blackout { lost: region()? }),
+        TAKEOVER => Some(Order::Blackout { lost: region()? }),
         "rejoin" => Some(Order::Rejoin { returned: region()? }),
         "switchover" => Some(Order::Switchover {
             slice: serde_json::from_value(first.get("slice")?.clone()).ok()?,

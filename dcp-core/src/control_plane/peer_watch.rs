@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Moment};
@@ -46,16 +47,10 @@ impl PeerWatch {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The regions that are watched.
-    #[must_use]
-    pub fn peers(&self) -> Vec<RegionId> {
-        self.seen().keys().cloned().collect()
-    }
-
     /// Reads every peer's lease once. A witness that does not answer changes nothing: what was
     /// seen ages on.
     pub async fn look(&self) {
-        for peer in self.peers() {
+        for peer in PeerLeases::peers(self) {
             let asked = self.clock.now();
             match self.witness.lease(&peer).await {
                 Ok(Some(reading)) => {
@@ -71,12 +66,16 @@ impl PeerWatch {
             }
         }
     }
+}
 
-    /// Looks eight times per time to live, until stopped.
-    ///
-    /// # Errors
-    /// None; it ends when stopped.
-    pub async fn run(&self, stop: CancellationToken) -> Result<(), Error> {
+#[async_trait]
+impl PeerLeases for PeerWatch {
+    fn peers(&self) -> Vec<RegionId> {
+        self.seen().keys().cloned().collect()
+    }
+
+    /// Looks eight times per time to live.
+    async fn run(&self, stop: CancellationToken) -> Result<(), Error> {
         let pause = self.terms.ttl() / 8;
         while !stop.is_cancelled() {
             self.look().await;
@@ -88,9 +87,7 @@ impl PeerWatch {
         }
         Ok(())
     }
-}
 
-impl PeerLeases for PeerWatch {
     fn state(&self, region: &RegionId, now: Moment) -> ChallengeState {
         let at = |seen: &Seen| seen.challenge.state(&self.terms, now.min(seen.asked));
         self.seen().get(region).map_or(ChallengeState::Unseen, at)

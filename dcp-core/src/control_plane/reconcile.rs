@@ -5,60 +5,52 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::decide::{SliceMove, SliceView, slice_move};
-use super::releases::Releases;
 use crate::error::Error;
-use crate::ownership::WriteGrant;
 use crate::recovery::RecoveryParts;
 
-/// One pass: reads the heads, closes what was lost, holds and opens what is owned.
-pub(super) async fn reconcile(parts: &RecoveryParts, releases: &Releases) -> Result<Vec<WriteGrant>, Error> {
-    let heads = parts.heads().await?;
-    let held = parts.leases.adopted();
-    for head in &heads {
-        parts.appends.learn(head);
-        let _still = releases.hold_still().await;
+/// One pass: per slice reads the head, closes what was lost, holds and opens what is owned.
+pub(super) async fn reconcile(parts: &RecoveryParts) -> Result<(), Error> {
+    for slice in parts.treaty.slices() {
+        // A head that was read before the slice stood still may be older than what is open.
+        let still = parts.appends.releases().hold_still(&slice).await;
+        let head = parts.head(&slice).await?;
+        parts.appends.learn(&head);
         let view = SliceView {
-            head: head.clone(),
-            open: parts.appends.open_grant(&head.slice).map(|grant| grant.epoch),
-            held: held.get(&head.slice).copied(),
-            lease_valid: parts.leases.check(&head.slice, head.epoch, parts.clock.now()).is_ok(),
-            released: releases.holds(&head.slice, head.epoch).await?,
+            open: parts.appends.open_grant(&slice).map(|grant| grant.epoch),
+            held: parts.leases.adopted().get(&slice).copied(),
+            lease_valid: parts.leases.check(&slice, head.epoch, parts.clock.now()).is_ok(),
+            released: parts.appends.releases().holds(&slice, head.epoch).await?,
+            head,
         };
-        apply(parts, slice_move(&parts.region, &view), head).await;
-    }
-    Ok(heads)
-}
-
-async fn apply(parts: &RecoveryParts, next: SliceMove, head: &WriteGrant) {
-    match next {
-        SliceMove::Keep => {}
-        SliceMove::Hold(grant) => {
-            if let Err(error) = parts.leases.adopt(&grant) {
-                tracing::warn!(slice = %grant.slice, %error, "lease not adopted");
+        match slice_move(&parts.region, &view) {
+            SliceMove::Keep => {}
+            SliceMove::Hold(grant) => {
+                if let Err(error) = parts.leases.adopt(&grant) {
+                    tracing::warn!(%slice, %error, "lease not adopted");
+                }
+            }
+            SliceMove::Open(grant) => {
+                // Opening makes it stand still by itself, and asks again whether it was let go of.
+                drop(still);
+                if let Err(failure) = parts.appends.open(&grant).await {
+                    tracing::warn!(%slice, %failure, "slice not opened");
+                }
+            }
+            SliceMove::Close(reason) => {
+                parts.appends.close(&slice, reason).await;
+                parts.leases.release(&slice);
             }
         }
-        SliceMove::Open(grant) => {
-            if let Err(failure) = parts.appends.open(&grant).await {
-                tracing::warn!(slice = %grant.slice, %failure, "slice not opened");
-            }
-        }
-        SliceMove::Close(reason) => {
-            parts.appends.close(&head.slice, reason).await;
-            parts.leases.release(&head.slice);
-        }
     }
+    Ok(())
 }
 
 /// Passes until stopped, four per time to live. A witness that does not answer closes nothing by
 /// itself: the lease does, by running out.
-pub(super) async fn run(
-    parts: Arc<RecoveryParts>,
-    releases: Arc<Releases>,
-    stop: CancellationToken,
-) -> Result<(), Error> {
+pub(super) async fn run(parts: Arc<RecoveryParts>, stop: CancellationToken) -> Result<(), Error> {
     let pause = parts.treaty.ttl() / 4;
     while !stop.is_cancelled() {
-        if let Err(error) = reconcile(&parts, &releases).await {
+        if let Err(error) = reconcile(&parts).await {
             tracing::debug!(%error, "ownership not reconciled");
         }
         tokio::select! {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::ownership::claimed_grants;
+use super::ownership::claims;
 use super::parts::RecoveryParts;
 use crate::error::{Error, Failure};
 use crate::ports::health_probe::Health;
@@ -25,33 +25,37 @@ impl OpenLogs {
 #[async_trait]
 impl StepAction for OpenLogs {
     async fn ready(&self, context: &StepContext) -> Result<Readiness, Error> {
-        claimed_grants(&self.parts, context).await?;
+        claims(&self.parts, context).await?;
         Ok(Readiness::Ready)
     }
 
     async fn act(&self, context: &StepContext) -> Result<(), Failure> {
-        let grants = claimed_grants(&self.parts, context).await.map_err(Failure::NotApplied)?;
-        for grant in grants.values() {
+        let claims = claims(&self.parts, context).await.map_err(Failure::NotApplied)?;
+        for grant in claims.ours.values() {
             self.parts.leases.adopt(grant).map_err(Failure::NotApplied)?;
         }
         self.parts.leases.renew_now().await?;
-        for grant in grants.values() {
-            self.parts.appends.open(grant).await?;
+        for grant in claims.ours.values() {
+            match self.parts.appends.open(grant).await {
+                // Let go of in this very moment, as `took` will see; the plane gives its lease back.
+                Err(Failure::NotApplied(error)) if error.code() == "released" => {}
+                opened => opened?,
+            }
         }
         Ok(())
     }
 
     async fn took(&self, context: &StepContext) -> Result<Taken, Error> {
-        let grants = claimed_grants(&self.parts, context).await?;
+        let claims = claims(&self.parts, context).await?;
         let now = self.parts.clock.now();
-        for (slice, grant) in &grants {
+        for (slice, grant) in &claims.ours {
             let open = self.parts.appends.open_grant(slice).is_some_and(|open| open.epoch == grant.epoch);
             if !open || self.parts.leases.check(slice, grant.epoch, now).is_err() {
                 return Ok(Taken::No);
             }
         }
-        let open: Vec<_> = grants.keys().collect();
-        Ok(Taken::Yes(Facts::new().with("open", &open)?))
+        let open: Vec<_> = claims.ours.keys().collect();
+        Ok(Taken::Yes(Facts::new().with("open", &open)?.with("let_go", &claims.let_go)?))
     }
 }
 

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use super::takeover::{Ground, ground};
 use crate::appends::GuardedAppends;
 use crate::clock::{Clock, Moment};
 use crate::error::Error;
@@ -20,7 +24,17 @@ use crate::signed::Signer;
 use crate::treaty::Treaty;
 
 /// What a plane sees of its peers' ownership leases, on its own clock.
+#[async_trait]
 pub trait PeerLeases: fmt::Debug + Send + Sync + 'static {
+    /// The regions that are watched.
+    fn peers(&self) -> Vec<RegionId>;
+
+    /// Watches until stopped. The plane runs it.
+    ///
+    /// # Errors
+    /// Any; it ends the plane.
+    async fn run(&self, stop: CancellationToken) -> Result<(), Error>;
+
     /// What may be concluded of a region's lease at `now`.
     fn state(&self, region: &RegionId, now: Moment) -> ChallengeState;
 
@@ -104,7 +118,7 @@ impl RecoveryParts {
         ResourceId::new(format!("plane.{region}"))
     }
 
-    pub(super) fn operation(&self, key: OperationKey) -> Result<Operation, Error> {
+    pub(crate) fn operation(&self, key: OperationKey) -> Result<Operation, Error> {
         self.mandate.get()?.operation(&Self::plane_resource(&self.region)?, key)
     }
 
@@ -134,16 +148,49 @@ impl RecoveryParts {
         self.peers.get(region).ok_or_else(|| Error::invalid("unknown-peer", format!("no peer {region}")))
     }
 
+    /// Head of a slice's chain at the witness.
+    ///
+    /// # Errors
+    /// `Refused` (`no-genesis`) before its first record; otherwise as [`Witness::ownership`].
+    pub async fn head(&self, slice: &SliceRef) -> Result<WriteGrant, Error> {
+        self.witness.ownership(slice).await?.ok_or_else(|| {
+            let message = format!("{slice}: no ownership at the witness; claim its genesis record there first");
+            Error::refused("no-genesis", message)
+        })
+    }
+
     /// Heads of every slice's chain at the witness.
     pub(crate) async fn heads(&self) -> Result<Vec<WriteGrant>, Error> {
         let mut heads = Vec::new();
         for slice in self.treaty.slices() {
-            let head = self.witness.ownership(&slice).await?;
-            heads.push(head.ok_or_else(|| {
-                Error::refused("no-genesis", format!("{slice}: no ownership at the witness; run init"))
-            })?);
+            heads.push(self.head(&slice).await?);
         }
         Ok(heads)
+    }
+
+    /// What this region takes when `lost` is gone.
+    pub(crate) async fn takeable(&self, lost: &RegionId) -> Result<Vec<(WriteGrant, Ground)>, Error> {
+        self.takeable_of(lost, &self.heads().await?).await
+    }
+
+    /// As [`RecoveryParts::takeable`], of heads as read.
+    pub(super) async fn takeable_of(
+        &self,
+        lost: &RegionId,
+        heads: &[WriteGrant],
+    ) -> Result<Vec<(WriteGrant, Ground)>, Error> {
+        let mut takeable = Vec::new();
+        for head in heads {
+            let released = match &head.owner {
+                owner if owner == &self.region => self.appends.releases().of(&head.slice).await?,
+                _ => None,
+            };
+            let let_go_to = released.filter(|released| released.epoch == head.epoch).map(|released| released.to);
+            if let Some(ground) = ground(&self.treaty, &self.region, lost, head, let_go_to.as_ref()) {
+                takeable.push((head.clone(), ground));
+            }
+        }
+        Ok(takeable)
     }
 
     /// User logs that this region and `peer` both hold: those of either origin.

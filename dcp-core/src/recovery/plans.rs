@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::error::Error;
 use crate::ids::{RegionId, SliceRef, StepId};
-use crate::runbook::{Plan, Step};
+use crate::runbook::{Plan, Step, TAKEOVER};
 use crate::treaty::Treaty;
 
 /// How long a person, a network or a catch-up may take before a step is called failed.
@@ -29,7 +29,7 @@ pub fn blackout(treaty: &Treaty, lost: &RegionId) -> Result<Plan, Error> {
     let lease = treaty.lease().challenge_wait() * 3;
     let minute = Duration::from_secs(60);
     Plan::new(
-        "blackout",
+        TAKEOVER,
         lost.as_str(),
         vec![
             // A takeover that is refused must not leave the link paused. It may be refused after its

@@ -30,15 +30,12 @@ impl StepAction for Release {
         if !terms.may_own(&self.parts.region) {
             return Ok(Readiness::Refused(format!("{}: {} may not own it", self.slice, self.parts.region)));
         }
-        let head = self.parts.witness.ownership(&self.slice).await?;
-        Ok(match head {
-            Some(head) if head.owner == self.from => Readiness::Ready,
-            Some(head) => Readiness::Refused(format!(
-                "{}: owned by {} under epoch {}, not by {}",
-                self.slice, head.owner, head.epoch, self.from
-            )),
-            None => Readiness::Refused(format!("{}: no ownership at the witness; run init", self.slice)),
-        })
+        let head = self.parts.head(&self.slice).await?;
+        if head.owner == self.from {
+            return Ok(Readiness::Ready);
+        }
+        let (owner, epoch) = (&head.owner, head.epoch);
+        Ok(Readiness::Refused(format!("{}: owned by {owner} under epoch {epoch}, not by {}", self.slice, self.from)))
     }
 
     async fn act(&self, context: &StepContext) -> Result<(), Failure> {
@@ -55,6 +52,6 @@ impl StepAction for Release {
         if ends != receipt.ends {
             return Err(Error::corrupt("seal-leaks", format!("{}: appended to after it was sealed", self.slice)));
         }
-        Ok(Taken::Yes(Facts::new().with("ends", &receipt.ends)?))
+        Ok(Taken::Yes(Facts::new().with("ends", &receipt.ends)?.with("epoch", &receipt.rank.epoch)?))
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::ownership::claimed_grants;
+use super::ownership::claims;
 use super::parts::RecoveryParts;
 use crate::error::{Error, Failure};
 use crate::ports::step_action::{Facts, Readiness, StepAction, StepContext, Taken};
@@ -24,13 +24,13 @@ impl SealOwn {
 #[async_trait]
 impl StepAction for SealOwn {
     async fn ready(&self, context: &StepContext) -> Result<Readiness, Error> {
-        claimed_grants(&self.parts, context).await?;
+        claims(&self.parts, context).await?;
         Ok(Readiness::Ready)
     }
 
     async fn act(&self, context: &StepContext) -> Result<(), Failure> {
-        let grants = claimed_grants(&self.parts, context).await.map_err(Failure::NotApplied)?;
-        for (slice, grant) in &grants {
+        let claims = claims(&self.parts, context).await.map_err(Failure::NotApplied)?;
+        for (slice, grant) in &claims.ours {
             let token = self.parts.token(grant).map_err(Failure::NotApplied)?;
             let guard = self.parts.appends.guard(slice).map_err(Failure::NotApplied)?;
             guard.seal(&token).await?;
@@ -40,7 +40,7 @@ impl StepAction for SealOwn {
 
     async fn took(&self, context: &StepContext) -> Result<Taken, Error> {
         let mut sealed = Vec::new();
-        for (slice, grant) in claimed_grants(&self.parts, context).await? {
+        for (slice, grant) in claims(&self.parts, context).await?.ours {
             let fence = self.parts.appends.guard(&slice)?.fence().await?;
             match fence.highest() {
                 Some(rank) if rank.epoch == grant.epoch && rank.issuer == grant.owner => sealed.push(slice),

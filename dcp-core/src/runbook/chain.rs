@@ -14,6 +14,9 @@ pub const HEAD_CONTEXT: &str = "application/vnd.dcp.journal-head";
 /// Largest entry, in bytes of its JSON. Escaped once more it still fits a value of a state store.
 pub(crate) const ENTRY_MAX_BYTES: usize = 400 << 10;
 
+/// Code of the refusal of a larger one.
+pub(crate) const ENTRY_TOO_LARGE: &str = "entry-too-large";
+
 /// A place in a journal and the hash there: kept elsewhere, it shows that the journal was cut or
 /// rewritten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +54,7 @@ pub(crate) fn link(last: &Anchor, record: &Record, signer: &Signer) -> Result<Ex
         .map_err(|cause| Error::invalid("unwritable-entry", format!("journal entry: {cause}")))?;
     if text.len() > ENTRY_MAX_BYTES {
         return Err(Error::invalid(
-            "entry-too-large",
+            ENTRY_TOO_LARGE,
             format!("journal entry of {} bytes, at most {ENTRY_MAX_BYTES}", text.len()),
         ));
     }

@@ -221,6 +221,15 @@ impl Driver {
         }
     }
 
+    /// Whether it still drives the journal.
+    ///
+    /// # Errors
+    /// `Fenced` if another driver has taken over; `Corrupt` if the journal's chain is broken; `Retry`
+    /// if the journal cannot be read now.
+    pub async fn confirm(&self) -> Result<(), Error> {
+        self.journal.confirm(&self.lease).await
+    }
+
     /// What the journal says of a run.
     ///
     /// # Errors

@@ -18,11 +18,15 @@ use crate::signed::Signer;
 
 mod append;
 mod book;
+mod room;
 
 use book::Book;
 
 /// Most entries of one journal; then it refuses to grow.
 pub const ENTRIES_MAX: u64 = 100_000;
+/// How many of them are kept for drivers and for plans of the kind [`TAKEOVER`](super::TAKEOVER):
+/// everything else is refused before.
+pub const TAKEOVER_RESERVE: u64 = 10_000;
 /// Most runs that may be open at a time.
 pub const OPEN_RUNS_MAX: usize = 64;
 
@@ -210,6 +214,14 @@ impl Journal {
             Ok(book.runs().get(run).cloned())
         })
         .await?
+    }
+
+    /// Whether the holder of a lease still drives.
+    ///
+    /// # Errors
+    /// `Fenced` if another driver has taken the lease; otherwise as [`Journal::open`].
+    pub async fn confirm(&self, lease: &DriverLease) -> Result<(), Error> {
+        self.read(|book| lease::judge_append(book.seat(), &lease.seat)).await?
     }
 
     /// How many runs were ever opened.

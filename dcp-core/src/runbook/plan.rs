@@ -22,6 +22,9 @@ pub const DEADLINE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Ends the operation key of a step's compensation; no step's own id may end in it.
 pub const UNDO_SUFFIX: &str = ".undo";
 
+/// The kind of plan that takes over from a lost region; a full journal still has room for it.
+pub const TAKEOVER: &str = "blackout";
+
 /// One action of a plan, as data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

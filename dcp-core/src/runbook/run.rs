@@ -71,12 +71,33 @@ pub struct RunState {
     digest: Digest,
     term: Term,
     status: RunStatus,
+    why_cancelled: Option<String>,
     steps: BTreeMap<(StepId, Direction), StepState>,
 }
 
 impl RunState {
     fn opened(plan: &Plan, digest: Digest, term: &Term) -> Self {
-        Self { plan: plan.clone(), digest, term: term.clone(), status: RunStatus::Open, steps: BTreeMap::new() }
+        Self {
+            plan: plan.clone(),
+            digest,
+            term: term.clone(),
+            status: RunStatus::Open,
+            why_cancelled: None,
+            steps: BTreeMap::new(),
+        }
+    }
+
+    /// The state of a run after these entries, for tests of what is decided from it.
+    #[cfg(test)]
+    pub(crate) fn of<'a>(
+        run: &RunId,
+        entries: impl IntoIterator<Item = &'a JournalEntry>,
+    ) -> Result<Option<Self>, Error> {
+        let mut runs = Runs::default();
+        for entry in entries {
+            runs.take_in(entry)?;
+        }
+        Ok(runs.get(run).cloned())
     }
 
     /// The pinned plan.
@@ -101,6 +122,18 @@ impl RunState {
     #[must_use]
     pub fn status(&self) -> RunStatus {
         self.status
+    }
+
+    /// Why it goes back, or went back, if it does.
+    #[must_use]
+    pub fn why_cancelled(&self) -> Option<&str> {
+        self.why_cancelled.as_deref()
+    }
+
+    /// How far a step has come in one direction, if anything is written of it.
+    #[must_use]
+    pub fn stage(&self, id: &StepId, direction: Direction) -> Option<&Stage> {
+        self.steps.get(&(id.clone(), direction)).map(|step| &step.stage)
     }
 
     /// A step in one direction.
@@ -170,8 +203,9 @@ impl RunState {
                 self.known(step)?;
                 self.settle(step, *direction, result)
             }
-            JournalEntry::RunCancelling { .. } => {
+            JournalEntry::RunCancelling { reason, .. } => {
                 self.status = RunStatus::Cancelling;
+                self.why_cancelled = Some(reason.clone());
                 Ok(())
             }
             JournalEntry::RunClosed { result, .. } => {

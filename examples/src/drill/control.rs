@@ -111,7 +111,7 @@ impl Control {
             let status = self.status().await.ok().and_then(|status| status.plane.runs.get(&run).cloned());
             match status {
                 Some((_, RunStatus::Done)) => return Ok(run),
-                Some((_, RunStatus::Failed { reason })) => {
+                Some((_, RunStatus::Failed { reason } | RunStatus::Cancelled { reason })) => {
                     return Err(Error::stopped("run-failed", format!("{run}: {reason}")));
                 }
                 Some((_, RunStatus::Superseded)) => return Err(Error::stopped("run-superseded", run.to_string())),

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dcp_core::Error;
-use dcp_core::appends::GuardedAppends;
+use dcp_core::appends::{GuardedAppends, Releases};
 use dcp_core::clock::{Clock, Entropy};
-use dcp_core::control_plane::{ControlPlane, PeerWatch, PlaneHandle, Releases, Worker};
+use dcp_core::control_plane::{ControlPlane, PeerWatch, PlaneHandle, Worker};
 use dcp_core::ids::{HolderId, LinkId, RegionId, ResourceId, SliceRef};
 use dcp_core::ports::{
     Appends, EventSource, EventStore, Failpoints, HealthProbe, LeaderElection, LeaseHoldings, MirrorLink,
     OwnershipLease, ResourceGuard, StateStore, Witness,
 };
-use dcp_core::recovery::{MandateCell, Peer, RecoveryParts};
+use dcp_core::recovery::{MandateCell, OwnerHandover, Peer, RecoveryParts};
 use dcp_core::signed::Signer;
 use dcp_core::treaty::Treaty;
 use dcp_fencing::{EventStoreSlice, GuardParts, OwnershipLeases, SliceGuard, StateStoreElection};
@@ -72,7 +72,7 @@ pub struct Assembled {
     /// The ports.
     pub parts: Arc<RecoveryParts>,
     /// The region's side of planned moves.
-    pub releases: Arc<Releases>,
+    pub handover: Arc<OwnerHandover>,
     /// Links into this region, by source.
     pub links: BTreeMap<RegionId, Arc<StoreLink>>,
     /// The projections.
@@ -170,20 +170,18 @@ pub fn assemble_with(from: Ingredients, fittings: &dyn Fittings) -> Result<Assem
     let models = Arc::new(StateModelStore::new(Arc::clone(&from.models), "models")?);
     let projector = Arc::new(projector(&from, &models)?);
     let parts = Arc::new(recovery_parts(&from, fittings, &leases, &watch, &links, &projector)?);
-    let releases = Arc::new(Releases::new(Arc::clone(&from.state)));
-    let mut builder = ControlPlane::builder()
+    let (mut plane, handle) = ControlPlane::builder()
         .parts(Arc::clone(&parts))
         .state(Arc::clone(&from.state))
         .election(fittings.election(election(&from)?))
         .entropy(Arc::clone(&from.entropy))
         .failpoints(Arc::clone(&from.failpoints))
-        .peer_watch(watch)
-        .releases(Arc::clone(&releases));
+        .build()?;
     for worker in workers(&links, &projector, &leases, &beats, &from.clock) {
-        builder = builder.worker(worker);
+        plane = plane.with_worker(worker);
     }
-    let (plane, handle) = builder.build()?;
-    Ok(Assembled { plane, handle, parts, releases, links, projector, models, state: from.state })
+    let handover = Arc::new(OwnerHandover::new(Arc::clone(&parts)));
+    Ok(Assembled { plane, handle, parts, handover, links, projector, models, state: from.state })
 }
 
 fn recovery_parts(
@@ -200,6 +198,7 @@ fn recovery_parts(
         Arc::clone(&from.store),
         Arc::clone(&from.clock),
         Arc::clone(&from.failpoints),
+        Arc::new(Releases::new(Arc::clone(&from.state))),
         guards(from, fittings, leases)?,
     )?);
     let holdings: Arc<dyn LeaseHoldings> = Arc::clone(leases) as _;

@@ -83,8 +83,8 @@ pub(super) fn serve(
         .event_source(Arc::clone(&parts.store) as Arc<dyn EventSource>)
         .appends(appends)
         .guards(guards, Arc::new(parts.treaty.keyring().clone()))
-        .operation(RELEASE, Arc::new(ServeRelease(Arc::clone(&region.releases) as Arc<dyn Handover>)))
-        .operation(RELEASED, Arc::new(ServeReleased(Arc::clone(&region.releases) as Arc<dyn Handover>)));
+        .operation(RELEASE, Arc::new(ServeRelease(Arc::clone(&region.handover) as Arc<dyn Handover>)))
+        .operation(RELEASED, Arc::new(ServeReleased(Arc::clone(&region.handover) as Arc<dyn Handover>)));
     for ask in Ask::ALL {
         server = server.operation(ask.name(), Arc::new(Operation { ask, desk: Arc::clone(&desk) }));
     }
@@ -182,9 +182,7 @@ impl Desk {
             let token = presented.verify(self.parts.treaty.keyring())?;
             // Before the witness is asked: an isolated region knows by itself that its lease is over.
             check_mandate(&self.parts, slice, &token).await?;
-            let head = self.parts.witness.ownership(slice).await?;
-            let head =
-                head.ok_or_else(|| Error::refused("no-genesis", format!("{slice}: no ownership at the witness")))?;
+            let head = self.parts.head(slice).await?;
             if token.grant().epoch != head.epoch {
                 let rank = token.rank();
                 let message = format!("{slice}: presented {rank}; now epoch {} of {}", head.epoch, head.owner);

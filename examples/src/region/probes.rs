@@ -60,7 +60,7 @@ impl HealthProbe for StoreAnswers {
     }
 }
 
-/// No projection has stopped.
+/// No projection has stopped, and none has a stream whose rows wait to be folded again.
 #[derive(Debug)]
 pub(super) struct ProjectionsRun {
     pub(super) replay: Arc<dyn ReplayControl>,
@@ -73,10 +73,13 @@ impl HealthProbe for ProjectionsRun {
     }
 
     async fn probe(&self) -> Result<Health, Error> {
-        let stopped = self.replay.status().await?.stopped;
-        Ok(stopped
-            .into_iter()
-            .next()
-            .map_or(Health::Green, |(projection, reason)| Health::Red(format!("{projection}: {reason}"))))
+        let status = self.replay.status().await?;
+        if let Some((projection, reason)) = status.stopped.iter().next() {
+            return Ok(Health::Red(format!("{projection}: {reason}")));
+        }
+        let dirty = status.dirty.iter().find(|(_, streams)| **streams > 0);
+        Ok(dirty.map_or(Health::Green, |(projection, streams)| {
+            Health::Red(format!("{projection}: late events came for {streams} streams, which are not folded again yet"))
+        }))
     }
 }

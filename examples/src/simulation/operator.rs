@@ -45,7 +45,7 @@ pub(super) async fn story(seed: u64, orders: Arc<Orders>) -> Result<OperatorsRep
         .map(|home| Ok(world.region(*home).served()?.handle.status().borrow().runs.len()))
         .sum::<Result<usize, Error>>()?;
     let ordered = match world.ordered_to_its_end(SURVIVOR, Order::Blackout { lost: LOST.region_id() }).await? {
-        RunStatus::Failed { reason } => Some(reason),
+        RunStatus::Cancelled { reason } => Some(reason),
         _ => None,
     };
     let mut moved = 0;

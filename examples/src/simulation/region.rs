@@ -137,11 +137,10 @@ impl Region {
         let process = Process::start();
         let life = next_life(&self.durable.state).await?;
         let assembled = assemble_with(self.ingredients(&process, life)?, &*self.planted)?;
-        let Assembled { plane, handle, parts, releases, links, projector, .. } = assembled;
+        let Assembled { plane, handle, parts, handover, links, projector, .. } = assembled;
         let endpoint = self.planted.endpoint(self, Arc::clone(&parts.appends) as Arc<dyn Appends>);
         let appends = Arc::new(ObservedAppends { inner: endpoint, observer: Arc::clone(&self.around.observer) });
-        let served =
-            Served { process: Arc::clone(&process), appends, handover: releases, handle, parts, links, projector };
+        let served = Served { process: Arc::clone(&process), appends, handover, handle, parts, links, projector };
         *self.slot.lock() = Some(Arc::new(served));
         self.around.network.host(self.name(), &process);
         let (observer, name) = (Arc::clone(&self.around.observer), self.name());

@@ -341,7 +341,9 @@ impl World {
                 return Err(stuck(&what, &format!("not done within {PATIENCE:?}; last: {said}")));
             }
             match self.ordered(home, order.clone()).await {
-                Ok(Some(RunStatus::Failed { reason })) => return Err(stuck(&what, &reason)),
+                Ok(Some(RunStatus::Failed { reason } | RunStatus::Cancelled { reason })) => {
+                    return Err(stuck(&what, &reason));
+                }
                 Ok(status) => said = format!("{status:?}"),
                 Err(error) => said = error.to_string(),
             }
@@ -360,7 +362,8 @@ impl World {
         };
         let mut status = served.handle.status();
         let ended = |plane: &dcp_core::control_plane::PlaneStatus, run: &RunId| {
-            plane.runs.get(run).map(|(_, status)| status.clone()).filter(|status| *status != RunStatus::Running)
+            let goes_on = |status: &RunStatus| matches!(status, RunStatus::Running | RunStatus::Cancelling { .. });
+            plane.runs.get(run).map(|(_, status)| status.clone()).filter(|status| !goes_on(status))
         };
         loop {
             if let Some(status) = ended(&status.borrow_and_update(), &run) {

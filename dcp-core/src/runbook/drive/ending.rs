@@ -8,6 +8,7 @@ use crate::ids::RunId;
 use crate::runbook::entry::{JournalEntry, RunResult};
 use crate::runbook::plan::ActionCatalog;
 use crate::runbook::run::{RunState, RunStatus};
+use crate::runbook::turn::Held;
 
 impl Driver {
     /// Cancels a run: stops its drive, waits for it, undoes what was done in reverse order, and
@@ -26,6 +27,23 @@ impl Driver {
         catalog: &dyn ActionCatalog,
         stop: &CancellationToken,
     ) -> Result<RunEnd, Error> {
+        let held = self.begin_back(run, reason, stop).await?;
+        self.drive_held(run, catalog, &held).await
+    }
+
+    /// Stops a run's drive, waits for it, and journals that the run only goes back from here on;
+    /// driving it undoes what was done. No effect on a run that goes back already.
+    ///
+    /// # Errors
+    /// As [`Driver::cancel`].
+    ///
+    /// # Cancel safety
+    /// A dropped call is in doubt; turn it back again.
+    pub async fn turn_back(&self, run: &RunId, reason: &str) -> Result<(), Error> {
+        self.begin_back(run, reason, &CancellationToken::new()).await.map(drop)
+    }
+
+    async fn begin_back(&self, run: &RunId, reason: &str, stop: &CancellationToken) -> Result<Held, Error> {
         // Once before the drive is disturbed, and once when it can no longer move.
         may_cancel(run, &self.known(run).await?)?;
         let held = self.turns.end(run, stop).await;
@@ -35,7 +53,7 @@ impl Driver {
             let cancelling = JournalEntry::RunCancelling { run: run.clone(), reason: reason.to_owned() };
             self.append(cancelling).await.map_err(decided_by_driving_again)?;
         }
-        self.drive_held(run, catalog, &held).await
+        Ok(held)
     }
 
     /// Stops a run's drive, waits for it, and closes the run as superseded; what it did stays. No

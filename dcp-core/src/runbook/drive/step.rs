@@ -10,6 +10,7 @@ use crate::error::{Error, Failure};
 use crate::ids::{RunId, StepId};
 use crate::ports::failpoints::points;
 use crate::ports::{StepAction, StepContext};
+use crate::runbook::chain::ENTRY_TOO_LARGE;
 use crate::runbook::decide::{self, Course, Move, Purpose};
 use crate::runbook::entry::{JournalEntry, StepResult};
 use crate::runbook::plan::{ActionCatalog, Step, UNDO_SUFFIX};
@@ -148,19 +149,27 @@ impl Driver {
     }
 
     async fn settle(&self, job: &Job<'_>, purpose: Purpose, result: StepResult) -> Result<StepEnd, Error> {
-        let settled = match &result {
+        let mut settled = match &result {
             StepResult::Failed { error } => StepEnd::Failed(error.clone()),
             StepResult::Done { .. } | StepResult::Compensated { .. } | StepResult::NotApplied => StepEnd::Settled,
         };
-        let outcome = JournalEntry::Outcome {
-            run: job.run.clone(),
-            step: job.id.clone(),
-            direction: purpose.direction(),
-            result,
-        };
-        self.append(outcome).await.map_err(decided_by_driving_again)?;
+        match self.write_outcome(job, purpose, result).await {
+            // It has acted and left more than the journal takes: the step's fault, and no driver's.
+            Err(Failure::NotApplied(error)) if error.code() == ENTRY_TOO_LARGE => {
+                let error = error.at(job.id);
+                let failed = StepResult::Failed { error: error.clone() };
+                self.write_outcome(job, purpose, failed).await.map_err(decided_by_driving_again)?;
+                settled = StepEnd::Failed(error);
+            }
+            written => written.map_err(decided_by_driving_again)?,
+        }
         self.parts.failpoints.pass(points::STEP_OUTCOME, job.context.step.as_str()).await;
         Ok(settled)
+    }
+
+    async fn write_outcome(&self, job: &Job<'_>, purpose: Purpose, result: StepResult) -> Result<(), Failure> {
+        let (run, step, direction) = (job.run.clone(), job.id.clone(), purpose.direction());
+        self.append(JournalEntry::Outcome { run, step, direction, result }).await
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::OPEN_RUNS_MAX;
 use super::book::{Book, Head, entry_key, head_key};
-use super::{ENTRIES_MAX, OPEN_RUNS_MAX};
+use super::room::judge_room;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Failure};
 use crate::ids::RunId;
@@ -28,9 +29,8 @@ pub(super) struct Prepared {
 
 /// Decides what an append writes. Pure.
 pub(super) fn prepare(book: &Book, record: Record, lease: &DriverLease) -> Result<Prepared, Error> {
-    if book.end().sequence >= ENTRIES_MAX {
-        return Err(Error::refused("journal-full", format!("the journal holds {ENTRIES_MAX} entries, its bound")));
-    }
+    let of_run = record.entry.run().and_then(|run| book.runs().get(run));
+    judge_room(book.end().sequence, &record.entry, of_run.map(|run| run.plan().kind()))?;
     if matches!(record.entry, JournalEntry::RunOpened { .. }) && book.runs().open().len() >= OPEN_RUNS_MAX {
         return Err(Error::refused("too-many-runs", format!("{OPEN_RUNS_MAX} runs are open; end some first")));
     }
