@@ -1,5 +1,9 @@
 //! Arithmetic of ownership leases. Pure: sending times and seen sequences in, validity out.
 
+mod watched;
+
+pub use watched::{LeaseSight, WatchedLease};
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -87,6 +91,14 @@ impl LeaseTerms {
         sent.after(self.ttl().saturating_sub(self.error()).saturating_sub(self.margin()))
     }
 
+    /// How far two answered readings of a lease may lie apart for the silence between them to count
+    /// against its owner: one renewal interval, on the slower of two clocks. Within it an owner that
+    /// can reach the witness has begun to renew.
+    #[must_use]
+    pub fn silence_gap(&self) -> Duration {
+        self.renewal_interval().mul_f64(1.0 + self.rate_error())
+    }
+
     /// How long a challenger waits without seeing a new sequence: TTL(1+ρ).
     #[must_use]
     pub fn challenge_wait(&self) -> Duration {
@@ -105,7 +117,8 @@ pub struct Challenge {
 struct Seen {
     revision: u64,
     sequence: u64,
-    // When the answer that first showed this revision had arrived: never earlier than the renewal.
+    // When the answer that first showed this revision had arrived, or the count was started again:
+    // never earlier than the renewal.
     at: Moment,
 }
 
@@ -126,7 +139,7 @@ pub enum ChallengeState {
         revision: u64,
         /// The last sequence seen.
         sequence: u64,
-        /// How long since it was first seen.
+        /// How long since it was first seen, or since the count was started again.
         waited: Duration,
         /// Whether this process saw it renewed before: only then a plane may start by itself.
         saw_renewal: bool,
@@ -150,6 +163,13 @@ impl Challenge {
                 }
                 self.seen = Some(Seen { revision, sequence, at: received });
             }
+        }
+    }
+
+    /// Starts the count of the present revision again.
+    fn restart(&mut self, received: Moment) {
+        if let Some(seen) = &mut self.seen {
+            seen.at = seen.at.max(received);
         }
     }
 

@@ -258,8 +258,19 @@ async fn a_challenger_claims_only_what_it_saw_run_out() {
     watch.look().await;
     let state = watch.state(&west(), scene.clock.now());
     assert!(matches!(state, ChallengeState::Running { .. }), "{state:?}");
+    // Answered again, it does not count the time in which the owner could not have renewed either.
     scene.line.cut.store(false, Ordering::SeqCst);
     watch.look().await;
+    let state = watch.state(&west(), scene.clock.now());
+    assert!(matches!(state, ChallengeState::Running { .. }), "{state:?}");
+    // Silence that it observes counts.
+    let answered = scene.clock.now();
+    while scene.clock.now().since(answered) <= scene.terms().challenge_wait() {
+        let state = watch.state(&west(), scene.clock.now());
+        assert!(matches!(state, ChallengeState::Running { .. }), "{state:?}");
+        scene.clock.sleep(scene.terms().ttl() / 8).await;
+        watch.look().await;
+    }
     let state = watch.state(&west(), scene.clock.now());
     assert!(matches!(state, ChallengeState::RunOut { sequence: 3, saw_renewal: true, .. }), "{state:?}");
     // A renewal that slips in is seen by the next reading.
@@ -267,4 +278,31 @@ async fn a_challenger_claims_only_what_it_saw_run_out() {
     watch.look().await;
     let state = watch.state(&west(), scene.clock.now());
     assert!(matches!(state, ChallengeState::Running { .. }), "{state:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_the_witness_lets_no_region_take_another_over() {
+    let scene = Scene::set().await;
+    scene.adopt_both();
+    let mut group = TaskGroup::new(&CancellationToken::new());
+    let (leases, stop) = (Arc::clone(&scene.leases), group.stop_token());
+    group.spawn("leases", async move { leases.run(stop).await });
+    let clock = Arc::<TokioClock>::clone(&scene.clock);
+    let watch = Arc::new(PeerWatch::new(Arc::<Line>::clone(&scene.line), clock, scene.terms(), [west()]));
+    let (watching, stop) = (Arc::clone(&watch), group.stop_token());
+    group.spawn("watch", async move { watching.run(stop).await });
+    scene.clock.sleep(scene.terms().ttl() * 2).await;
+    scene.check(&scene.a).unwrap();
+
+    scene.line.cut.store(true, Ordering::SeqCst);
+    scene.clock.sleep(scene.terms().ttl() * 2).await;
+    scene.check(&scene.a).unwrap_err();
+    scene.line.cut.store(false, Ordering::SeqCst);
+    for _ in 0..400 {
+        scene.clock.sleep(scene.terms().ttl() / 200).await;
+        let state = watch.state(&west(), scene.clock.now());
+        assert!(matches!(state, ChallengeState::Running { .. }), "{state:?}");
+    }
+    scene.check(&scene.a).unwrap();
+    group.stop().await.unwrap();
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, Moment};
 use crate::error::Error;
 use crate::ids::RegionId;
-use crate::lease::{Challenge, ChallengeState, LeaseTerms};
+use crate::lease::{ChallengeState, LeaseSight, LeaseTerms, WatchedLease};
 use crate::ports::witness::Witness;
 use crate::recovery::PeerLeases;
 
@@ -18,16 +18,7 @@ pub struct PeerWatch {
     witness: Arc<dyn Witness>,
     clock: Arc<dyn Clock>,
     terms: LeaseTerms,
-    seen: Mutex<BTreeMap<RegionId, Seen>>,
-}
-
-#[derive(Debug, Default)]
-struct Seen {
-    challenge: Challenge,
-    sequence: Option<u64>,
-    // When the newest reading that was answered was sent: what happened at the witness since then
-    // is not known, so that a watcher that was cut off concludes nothing from its own silence.
-    asked: Moment,
+    seen: Mutex<BTreeMap<RegionId, WatchedLease>>,
 }
 
 impl PeerWatch {
@@ -38,11 +29,11 @@ impl PeerWatch {
         terms: LeaseTerms,
         peers: impl IntoIterator<Item = RegionId>,
     ) -> Self {
-        let seen = peers.into_iter().map(|peer| (peer, Seen::default())).collect();
+        let seen = peers.into_iter().map(|peer| (peer, WatchedLease::new())).collect();
         Self { witness, clock, terms, seen: Mutex::new(seen) }
     }
 
-    fn seen(&self) -> MutexGuard<'_, BTreeMap<RegionId, Seen>> {
+    fn seen(&self) -> MutexGuard<'_, BTreeMap<RegionId, WatchedLease>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -52,18 +43,17 @@ impl PeerWatch {
         self.seen().keys().cloned().collect()
     }
 
-    /// Reads every peer's lease once. A witness that does not answer changes nothing: what was
-    /// seen ages on.
+    /// Reads every peer's lease once. A witness that does not answer changes nothing, and the time
+    /// in which it did not answer counts for nothing ([`WatchedLease`]).
     pub async fn look(&self) {
         for peer in self.peers() {
             let asked = self.clock.now();
             match self.witness.lease(&peer).await {
                 Ok(Some(reading)) => {
                     let received = self.clock.now();
+                    let (revision, sequence) = (reading.revision, reading.sequence);
                     if let Some(seen) = self.seen().get_mut(&peer) {
-                        seen.challenge.observe(reading.revision, reading.sequence, received);
-                        seen.sequence = Some(reading.sequence);
-                        seen.asked = asked;
+                        seen.read(&self.terms, LeaseSight { revision, sequence, asked, received });
                     }
                 }
                 Ok(None) => {}
@@ -72,18 +62,20 @@ impl PeerWatch {
         }
     }
 
-    /// Looks eight times per time to live, until stopped.
+    /// Looks eight times per time to live, however long the answers take, until stopped: two looks
+    /// fit into the gap within which silence counts.
     ///
     /// # Errors
     /// None; it ends when stopped.
     pub async fn run(&self, stop: CancellationToken) -> Result<(), Error> {
         let pause = self.terms.ttl() / 8;
         while !stop.is_cancelled() {
+            let next = self.clock.now().after(pause);
             self.look().await;
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                () = self.clock.sleep(pause) => {}
+                () = self.clock.sleep_until(next) => {}
             }
         }
         Ok(())
@@ -92,11 +84,10 @@ impl PeerWatch {
 
 impl PeerLeases for PeerWatch {
     fn state(&self, region: &RegionId, now: Moment) -> ChallengeState {
-        let at = |seen: &Seen| seen.challenge.state(&self.terms, now.min(seen.asked));
-        self.seen().get(region).map_or(ChallengeState::Unseen, at)
+        self.seen().get(region).map_or(ChallengeState::Unseen, |seen| seen.state(&self.terms, now))
     }
 
     fn sequence(&self, region: &RegionId) -> Option<u64> {
-        self.seen().get(region).and_then(|seen| seen.sequence)
+        self.seen().get(region).and_then(WatchedLease::sequence)
     }
 }
