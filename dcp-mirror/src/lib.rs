@@ -47,7 +47,8 @@
 //!
 //! // The west writes heartbeats for what it owns; here it owns nothing yet.
 //! let orders: LogId = "orders@west/0".parse()?;
-//! let beats = HeartbeatWriter::new(source.clone(), west.clone(), [orders.scope().clone()])?;
+//! let marks = Arc::new(SeededEntropy::new(5, "marks"));
+//! let beats = HeartbeatWriter::new(source.clone(), west.clone(), [orders.scope().clone()], marks)?;
 //! beats.beat(&BTreeSet::new()).await?;
 //!
 //! // The east pulls.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use dcp_core::demand;
 use dcp_core::digest::Digest;
 use dcp_core::ids::{RegionId, RunId, SliceRef};
+use dcp_core::log::LogId;
 use dcp_core::ownership::{Claim, Epoch, Evidence, Ownership, WriteGrant};
-use dcp_core::ports::{Key, LeaseRenewal, StateStore, StoreIdentity, Transaction, Witness};
-use dcp_core::position::{Cut, LogIncarnation};
+use dcp_core::ports::{Kept, Key, LeaseRenewal, Shown, StateStore, StoreIdentity, Transaction, Witness};
+use dcp_core::position::{Cut, LogIncarnation, PrefixDigest};
 use dcp_core::testing::fixtures::{TwoRegions, east, orders, slice_a, slice_b, west};
 use dcp_core::testing::{Clause, Violation};
 use dcp_core::treaty::Treaty;
@@ -35,9 +36,11 @@ pub(crate) fn table<W: Witnesses>() -> Vec<Clause> {
         "W3" "a claim on a lease that was renewed meanwhile fails" w3_a_claim_fails_if_a_renewal_slipped_in
         "W4" "a claim whose answer was lost is recognised by run, plan and nonce" w4_an_unknown_outcome_is_resolved_by_the_claim
         "W5" "a renewal after a takeover is fenced and writes nothing" w5_renewal_after_a_takeover_is_fenced
-        "W6" "a restored or other store is refused" w6_a_store_that_went_back_is_refused
+        "W6" "an event store that is another one, or has made fewer commits, is refused" w6_a_store_that_went_back_is_refused
         "W7" "records that the treaty does not allow are refused" w7_unlawful_records_are_refused
         "W8" "a chain that does not verify is not answered" w8_chains_are_verified_on_read
+        "W9" "an event store that cannot show what it kept is refused for good" w9_an_event_store_shows_what_it_kept
+        "W10" "a state store that cannot show its mark is refused for good" w10_a_state_store_shows_its_mark
     }
 }
 
@@ -220,5 +223,74 @@ pub(crate) async fn w8_chains_are_verified_on_read<W: Witnesses>() -> Result<(),
     let head = scene.witness.ownership(&scene.a).await;
     let corrupt = head.as_ref().err().map(Error::kind) == Some(ErrorKind::Corrupt);
     demand!(corrupt, "a head without its chain was answered: {head:?}");
+    Ok(())
+}
+
+fn prefix(count: u64, life: u8) -> PrefixDigest {
+    PrefixDigest { count, digest: Digest::from_bytes([life; 32]) }
+}
+
+fn companion() -> LogId {
+    LogId::heartbeats(&orders(), &west()).unwrap()
+}
+
+impl Scene {
+    // Commits of the renewal, the prefix of the companion log that is kept, and what is shown.
+    fn showing(
+        &self,
+        commit: u64,
+        kept: PrefixDigest,
+        since: Option<u64>,
+        shown: Option<PrefixDigest>,
+    ) -> LeaseRenewal {
+        let kept = Kept::new([(companion(), kept)].into(), Some(Digest::ZERO));
+        let shown = shown.into_iter().map(|prefix| (companion(), prefix)).collect();
+        self.renewal(commit).with_continuity(kept, Shown::new(since, shown, vec![Digest::ZERO]))
+    }
+
+    async fn code(&self, renewal: &LeaseRenewal) -> Option<String> {
+        self.witness.renew(renewal).await.err().map(|failure| failure.code().to_owned())
+    }
+}
+
+/// W9: a shorter one, one with other records, and any of them however far it has got; a sound one
+/// passes, one that shows another renewal's prefix reads the lease first.
+pub(crate) async fn w9_an_event_store_shows_what_it_kept<W: Witnesses>() -> Result<(), Violation> {
+    let scene = Scene::set::<W>().await?;
+    scene.witness.renew(&scene.showing(7, prefix(3, 1), None, None)).await?;
+    let refused = Some("store-went-back".to_owned());
+    for (commit, shown) in [(7, None), (8, Some(prefix(3, 2))), (500, Some(prefix(3, 2))), (500, None)] {
+        let code = scene.code(&scene.showing(commit, prefix(90, 2), Some(1), shown)).await;
+        demand!(code == refused, "a store at commit {commit} that shows {shown:?} was answered with {code:?}");
+    }
+    let earlier = scene.code(&scene.showing(8, prefix(4, 1), None, Some(prefix(2, 1)))).await;
+    demand!(earlier.as_deref() == Some("other-renewal"), "another renewal's prefix was answered with {earlier:?}");
+    let forgetful = scene.renewal(8).with_continuity(
+        Kept::new([].into(), Some(Digest::ZERO)),
+        Shown::new(Some(1), [(companion(), prefix(3, 1))].into(), vec![Digest::ZERO]),
+    );
+    let code = scene.code(&forgetful).await;
+    demand!(code.as_deref() == Some("keeps-less"), "a renewal that keeps less was answered with {code:?}");
+    let sound = scene.code(&scene.showing(8, prefix(4, 1), Some(1), Some(prefix(3, 1)))).await;
+    demand!(sound.is_none(), "a store that shows what it kept was answered with {sound:?}");
+    Ok(())
+}
+
+/// W10: one that was lost, and one that was restored; a sound one may hold several marks.
+pub(crate) async fn w10_a_state_store_shows_its_mark<W: Witnesses>() -> Result<(), Violation> {
+    let scene = Scene::set::<W>().await?;
+    let mark = |number: u8| Digest::from_bytes([number; 32]);
+    let renewal = |since, shown: &[u8], sent: u8| {
+        let shown = Shown::new(since, BTreeMap::new(), shown.iter().map(|number| mark(*number)).collect());
+        scene.renewal(7).with_continuity(Kept::new(BTreeMap::new(), Some(mark(sent))), shown)
+    };
+    scene.witness.renew(&renewal(None, &[], 1)).await?;
+    scene.witness.renew(&renewal(Some(1), &[1], 2)).await?;
+    for shown in [&[][..], &[1], &[9, 1]] {
+        let code = scene.code(&renewal(Some(2), shown, 3)).await;
+        demand!(code.as_deref() == Some("state-went-back"), "marks {shown:?} were answered with {code:?}");
+    }
+    let sound = scene.code(&renewal(Some(2), &[1, 2], 3)).await;
+    demand!(sound.is_none(), "a store with the mark was answered with {sound:?}");
     Ok(())
 }

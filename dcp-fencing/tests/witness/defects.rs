@@ -1,5 +1,6 @@
 //! Witnesses with one defect each, around the correct one.
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -7,7 +8,8 @@ use async_trait::async_trait;
 use dcp_core::ids::{RegionId, SliceRef};
 use dcp_core::ownership::{Evidence, WriteGrant};
 use dcp_core::ports::{
-    Condition, Entry, Key, LeaseReading, LeaseRenewal, Revision, StateStore, StoreIdentity, Transaction, Witness, Write,
+    Condition, Entry, Kept, Key, LeaseReading, LeaseRenewal, Revision, StateStore, StoreIdentity, Transaction, Witness,
+    Write,
 };
 use dcp_core::position::LogIncarnation;
 use dcp_core::signed::Envelope;
@@ -39,8 +41,12 @@ defects! {
     IgnoresTheNonce
     /// Renews whatever it is asked to.
     RenewsForAnyone
-    /// Does not compare the store with the last one.
+    /// Compares neither incarnation nor commits of the store with the last ones.
     ForgetsTheStore
+    /// Counts the store's commits, and asks for no prefix.
+    CountsCommits
+    /// Keeps no mark of the state store.
+    ForgetsTheMark
     /// Takes a lease as evidence whether or not the claim is conditional on it.
     BelievesAnyLease
     /// Reads the head and not its chain.
@@ -134,8 +140,15 @@ impl Witness for Defective {
     async fn renew(&self, renewal: &LeaseRenewal) -> Result<LeaseReading, Failure> {
         if self.has("ForgetsTheStore") {
             let store = StoreIdentity { incarnation: LogIncarnation::from_bytes([0; 16]), commit_sequence: 0 };
-            return self.inner.renew(&LeaseRenewal::new(renewal.region.clone(), renewal.slices.clone(), store)).await;
+            let blind = LeaseRenewal::new(renewal.region.clone(), renewal.slices.clone(), store);
+            return self.inner.renew(&blind.with_continuity(renewal.kept.clone(), renewal.shown.clone())).await;
         }
+        let kept = match self.defect {
+            "CountsCommits" => Kept::new(BTreeMap::new(), renewal.kept.mark),
+            "ForgetsTheMark" => Kept::new(renewal.kept.prefixes.clone(), None),
+            _ => renewal.kept.clone(),
+        };
+        let renewal = &renewal.clone().with_continuity(kept, renewal.shown.clone());
         match self.inner.renew(renewal).await {
             Err(Failure::NotApplied(error)) if self.has("RenewsForAnyone") && error.kind() == ErrorKind::Fenced => {
                 Ok(self.inner.lease(&renewal.region).await.map_err(Failure::NotApplied)?.unwrap())

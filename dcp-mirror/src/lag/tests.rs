@@ -16,7 +16,8 @@ fn prefix(count: u64) -> PrefixDigest {
 }
 
 fn beat(sequence: u64, ends: &[(u32, u64)]) -> Heartbeat {
-    Heartbeat { sequence, ends: ends.iter().map(|(partition, count)| (log(*partition), prefix(*count))).collect() }
+    let ends = ends.iter().map(|(partition, count)| (log(*partition), prefix(*count))).collect();
+    Heartbeat { sequence, mark: Digest::of(&sequence.to_be_bytes()), ends }
 }
 
 fn applied(ends: &[(u32, u64)]) -> BTreeMap<LogId, PrefixDigest> {
