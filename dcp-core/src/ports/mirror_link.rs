@@ -86,8 +86,8 @@ pub struct LinkStatus {
     pub reached: bool,
     /// Per log.
     pub logs: BTreeMap<LogId, LogProgress>,
-    /// Since when, on the local monotonic clock, no new heartbeat has been applied; none before
-    /// the first.
+    /// How long ago, at the most and on the local monotonic clock, the newest applied heartbeat was
+    /// written; none before the first of which that is known.
     pub heartbeat_age: Option<Duration>,
     /// Whether the source answered the last call.
     pub connected: bool,
@@ -113,10 +113,12 @@ impl LinkStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[allow(clippy::exhaustive_structs)]
 pub struct Exposure {
-    /// A bound: age, on the local monotonic clock, of the newest heartbeat that counts as applied
-    /// for the log. None if there never was one.
+    /// A bound: nothing that the source held longer ago than this is missing, on the local monotonic
+    /// clock. None if none is known: no read of the source was caught up with since this process
+    /// began.
     pub declared_seconds: Option<f64>,
-    /// An estimate: records the source was last known to have, and that are not here.
+    /// An estimate: records the source was last known to have, and that are not here. What the
+    /// source took after it was last heard is not in it.
     pub declared_records: u64,
 }
 
@@ -133,8 +135,8 @@ pub struct Exposure {
 /// - **L5** A source of another incarnation, shorter than the mirror, or with another prefix stops
 ///   the log: `Failed`, with both digests, nothing overwritten.
 /// - **L6** Two workers of one link never both copy: the later fences the earlier.
-/// - **L7** Lag in seconds rises while nothing arrives, from the local arrival of the newest
-///   heartbeat, whatever the source's clock says.
+/// - **L7** Lag in seconds rises while no heartbeat arrives, by the local clock, whatever the source's
+///   clock says; heartbeats that arrive late and together are no younger for it.
 /// - **L8** A desire set by a lower term than one already seen is refused with `Fenced`.
 /// - **L9** It copies only logs whose origin is its source region, so that loops cannot form.
 #[async_trait]
