@@ -165,28 +165,31 @@ pub trait MirrorLink: fmt::Debug + Send + Sync + 'static {
     /// `NotApplied(Fenced)` below a term already seen; `InDoubt`: read the status.
     async fn set_desire(&self, operation: &Operation, desire: LinkDesire) -> Result<(), Failure>;
 
-    /// Comparison with the source, where the link has it.
+    /// Comparison of the mirror with a cut of the source, where the link has it.
     fn parity(&self) -> Option<&dyn ParityCheck> {
         None
     }
 }
 
-/// Both prefixes of one log at a common count.
+/// What a comparison found, per log of the cut and at the cut's count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(clippy::exhaustive_structs)]
 pub struct ParityReport {
     /// Logs that agree at the cut, with the prefix.
     pub equal: BTreeMap<LogId, PrefixDigest>,
-    /// Logs that do not: the source's prefix and ours, where each has one.
-    pub divergent: BTreeMap<LogId, (Option<PrefixDigest>, Option<PrefixDigest>)>,
+    /// Logs that do not: the source's prefix as the cut names it, and ours; none where the mirror is
+    /// shorter.
+    pub divergent: BTreeMap<LogId, (PrefixDigest, Option<PrefixDigest>)>,
 }
 
-/// Compares source and mirror at a common cut, by count and ordered digest.
+/// Compares the mirror with a cut of the source (its ends, or a seal receipt), by count and ordered
+/// digest. The cut is the source's own statement, so that the source is not asked again and parity
+/// can be told while it is dark.
 #[async_trait]
 pub trait ParityCheck: fmt::Debug + Send + Sync {
     /// Compares the logs of the cut at the cut's counts.
     ///
     /// # Errors
-    /// `Retry` if the source cannot be reached.
+    /// `Invalid` for a log that the link does not copy; else what the local store says.
     async fn compare(&self, cut: &Cut) -> Result<ParityReport, Error>;
 }
