@@ -21,6 +21,15 @@ pub struct LeaseTerms {
 }
 
 impl LeaseTerms {
+    /// The time to live that is recommended for production: 8 s.
+    ///
+    /// A takeover then begins within 8 s and the clocks' error of the last renewal, which leaves two
+    /// seconds of a ten second target to claim and to open. An owner renews every 2 s; with a request
+    /// deadline of up to 2 s its lease outlives two renewals in a row that are lost or late, such as
+    /// by a slow disk or a restart of the witness. Shorter saves seconds in the rare takeover, and
+    /// lets each such stall pause the writes of a sound region.
+    pub const TTL: Duration = Duration::from_secs(8);
+
     /// Terms from the time to live, the bound on a clock's rate error in parts per million, and
     /// the deadline within which a client counts an answer.
     ///

@@ -6,6 +6,5 @@ mod treaty;
 
 pub use files::{Foundation, read_json, write_json};
 pub use patience::once_free;
-pub use treaty::{OWNERSHIP_TTL, lease_terms};
 #[cfg(feature = "simulation")]
 pub(crate) use treaty::{signer, treaty};
