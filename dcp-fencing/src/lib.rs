@@ -23,7 +23,8 @@
 //!   ([`StateStoreWitness::readmit`]). What is noticed is everything up to the last renewal that took
 //!   effect: a store that has lost only what it wrote since then passes. A region that renews
 //!   nothing is not asked, and its plane may still drive plans.
-//! - At most 127 slices are renewed together, as many conditions as one commit may have.
+//! - A region claims all slices of a lost one in one commit, so that a treaty has at most 64
+//!   ([`SLICES_MAX`](dcp_core::treaty::SLICES_MAX)); renewals alone would bear 127.
 //!
 //! # Parts
 //!
