@@ -41,8 +41,12 @@ pub(crate) fn table<W: Witnesses>() -> Vec<Clause> {
         "W8" "a chain that does not verify is not answered" w8_chains_are_verified_on_read
         "W9" "an event store that cannot show what it kept is refused for good" w9_an_event_store_shows_what_it_kept
         "W10" "a state store that cannot show its mark is refused for good" w10_a_state_store_shows_its_mark
+        "W11" "evidence that the takeover rule does not allow moves nothing" w11_evidence_is_the_takeover_rules
     }
 }
+
+// Longer than the treaty's challenger waits.
+const WAITED: u64 = 10_000_000_000;
 
 struct Scene {
     world: TwoRegions,
@@ -71,8 +75,8 @@ impl Scene {
         self.world.sign(&Ownership::succeed(&self.world.genesis(slice), by, claim, evidence))
     }
 
-    fn attested(&self, slice: &SliceRef, by: RegionId, nonce: u8) -> WriteGrant {
-        let evidence = Evidence::Attested { statement: "a test".to_owned() };
+    fn sealed(&self, slice: &SliceRef, by: RegionId, nonce: u8) -> WriteGrant {
+        let evidence = self.world.sealed(&self.world.genesis(slice));
         self.takeover(slice, by, Self::claim("run", nonce), evidence)
     }
 
@@ -98,7 +102,7 @@ fn kind(outcome: Result<(), Failure>) -> Option<ErrorKind> {
 /// W1: also when both were decided from the same head.
 pub(crate) async fn w1_of_two_claims_of_one_epoch_one_wins<W: Witnesses>() -> Result<(), Violation> {
     let scene = Scene::set::<W>().await?;
-    let (east_claims, west_claims) = (scene.attested(&scene.a, east(), 1), scene.attested(&scene.a, west(), 2));
+    let (east_claims, west_claims) = (scene.sealed(&scene.a, east(), 1), scene.sealed(&scene.a, west(), 2));
     let (first, second) = tokio::join!(
         scene.witness.claim(std::slice::from_ref(&east_claims), None),
         scene.witness.claim(std::slice::from_ref(&west_claims), None)
@@ -113,8 +117,8 @@ pub(crate) async fn w1_of_two_claims_of_one_epoch_one_wins<W: Witnesses>() -> Re
 /// W2.
 pub(crate) async fn w2_a_claim_is_whole_or_not_at_all<W: Witnesses>() -> Result<(), Violation> {
     let scene = Scene::set::<W>().await?;
-    scene.witness.claim(&[scene.attested(&scene.b, west(), 1)], None).await?;
-    let both = [scene.attested(&scene.a, east(), 2), scene.attested(&scene.b, east(), 3)];
+    scene.witness.claim(&[scene.sealed(&scene.b, west(), 1)], None).await?;
+    let both = [scene.sealed(&scene.a, east(), 2), scene.sealed(&scene.b, east(), 3)];
     let outcome = kind(scene.witness.claim(&both, None).await);
     demand!(outcome == Some(ErrorKind::Conflict), "a claim of a chain that has moved was answered with {outcome:?}");
     demand!(scene.epoch(&scene.a).await? == 1, "half of a refused claim was written");
@@ -131,7 +135,7 @@ pub(crate) async fn w3_a_claim_fails_if_a_renewal_slipped_in<W: Witnesses>() -> 
         let evidence = Evidence::LeaseRunOut {
             lease_revision: lease,
             last_sequence: seen.sequence,
-            waited_nanos: 1,
+            waited_nanos: WAITED,
             mirrored_ends: Cut::new(),
         };
         let record = scene.takeover(&scene.a, east(), Scene::claim("run", 1), evidence);
@@ -145,7 +149,7 @@ pub(crate) async fn w3_a_claim_fails_if_a_renewal_slipped_in<W: Witnesses>() -> 
 /// W4: repeated, the claim has no further effect; another attempt of the same run is not it.
 pub(crate) async fn w4_an_unknown_outcome_is_resolved_by_the_claim<W: Witnesses>() -> Result<(), Violation> {
     let scene = Scene::set::<W>().await?;
-    let record = scene.attested(&scene.a, east(), 1);
+    let record = scene.sealed(&scene.a, east(), 1);
     scene.store.lose_answers(1);
     let doubt = scene.witness.claim(std::slice::from_ref(&record), None).await;
     demand!(matches!(doubt, Err(Failure::InDoubt(_))), "a lost answer was reported as {doubt:?}");
@@ -153,7 +157,7 @@ pub(crate) async fn w4_an_unknown_outcome_is_resolved_by_the_claim<W: Witnesses>
     demand!(head.as_ref().map(|head| &head.claim) == Some(&record.claim), "the claim is not in the chain: {head:?}");
     scene.witness.claim(std::slice::from_ref(&record), None).await?;
     demand!(scene.epoch(&scene.a).await? == 2, "a repeated claim raised the epoch again");
-    let other_attempt = scene.attested(&scene.a, east(), 9);
+    let other_attempt = scene.sealed(&scene.a, east(), 9);
     let outcome = kind(scene.witness.claim(&[other_attempt], None).await);
     demand!(outcome == Some(ErrorKind::Conflict), "another attempt's claim was taken for this one: {outcome:?}");
     Ok(())
@@ -163,7 +167,7 @@ pub(crate) async fn w4_an_unknown_outcome_is_resolved_by_the_claim<W: Witnesses>
 pub(crate) async fn w5_renewal_after_a_takeover_is_fenced<W: Witnesses>() -> Result<(), Violation> {
     let scene = Scene::set::<W>().await?;
     let before = scene.witness.renew(&scene.renewal(1)).await?;
-    scene.witness.claim(&[scene.attested(&scene.a, east(), 1)], None).await?;
+    scene.witness.claim(&[scene.sealed(&scene.a, east(), 1)], None).await?;
     let outcome = kind(scene.witness.renew(&scene.renewal(2)).await.map(|_| ()));
     demand!(outcome == Some(ErrorKind::Fenced), "a renewal after the takeover was answered with {outcome:?}");
     let after = scene.witness.lease(&west()).await?;
@@ -195,7 +199,7 @@ pub(crate) async fn w7_unlawful_records_are_refused<W: Witnesses>() -> Result<()
     let run_out = |revision| Evidence::LeaseRunOut {
         lease_revision: revision,
         last_sequence: 1,
-        waited_nanos: 1,
+        waited_nanos: WAITED,
         mirrored_ends: Cut::new(),
     };
     let without = scene.takeover(&scene.a, east(), Scene::claim("run", 1), Evidence::Genesis);
@@ -292,5 +296,27 @@ pub(crate) async fn w10_a_state_store_shows_its_mark<W: Witnesses>() -> Result<(
     }
     let sound = scene.code(&renewal(Some(2), &[1, 2], 3)).await;
     demand!(sound.is_none(), "a store with the mark was answered with {sound:?}");
+    Ok(())
+}
+
+/// W11: of a `leased` scope.
+pub(crate) async fn w11_evidence_is_the_takeover_rules<W: Witnesses>() -> Result<(), Violation> {
+    let scene = Scene::set::<W>().await?;
+    let lease = scene.witness.renew(&scene.renewal(1)).await?.revision;
+    let run_out = |waited_nanos| Evidence::LeaseRunOut {
+        lease_revision: lease,
+        last_sequence: 1,
+        waited_nanos,
+        mirrored_ends: Cut::new(),
+    };
+    let attested = Evidence::Attested { statement: "a test".to_owned() };
+    for evidence in [attested, Evidence::Sealed { ends: Cut::new() }, run_out(0), run_out(8_007_999_999)] {
+        let record = scene.takeover(&scene.a, east(), Scene::claim("run", 1), evidence.clone());
+        let outcome = scene.witness.claim(&[record], Some((&west(), lease))).await;
+        let code = outcome.as_ref().err().map(Failure::code);
+        demand!(code == Some("unlawful-evidence"), "{evidence:?} was answered with {outcome:?}");
+    }
+    let lawful = scene.takeover(&scene.a, east(), Scene::claim("run", 1), run_out(8_008_000_000));
+    scene.witness.claim(&[lawful], Some((&west(), lease))).await?;
     Ok(())
 }

@@ -49,6 +49,8 @@ defects! {
     ForgetsTheMark
     /// Takes a lease as evidence whether or not the claim is conditional on it.
     BelievesAnyLease
+    /// Takes any evidence for any takeover rule.
+    BelievesAnyEvidence
     /// Reads the head and not its chain.
     ReadsHeadsOnly
 }
@@ -112,6 +114,19 @@ struct Defective {
 }
 
 impl Defective {
+    // As a claim does, without judging.
+    async fn write(&self, records: &[WriteGrant]) -> Result<(), Failure> {
+        let mut all = Transaction::new();
+        for record in records {
+            let value = serde_json::to_vec(record.envelope()).unwrap();
+            let slice = format!("ownership/{}/{}", record.slice.scope, record.slice.slice);
+            let name = format!("{slice}/record/{:020}", record.epoch.get());
+            all =
+                all.put(Key::new(name).unwrap(), value.clone()).put(Key::new(format!("{slice}/head")).unwrap(), value);
+        }
+        self.store.commit(all).await.map(drop)
+    }
+
     fn has(&self, defect: &str) -> bool {
         self.defect == defect
     }
@@ -175,6 +190,10 @@ impl Witness for Defective {
                 }
                 self.inner.claim(records, lease).await
             }
+            "BelievesAnyEvidence" => match self.inner.claim(records, lease).await {
+                Err(failure) if failure.code() == "unlawful-evidence" => self.write(records).await,
+                outcome => outcome,
+            },
             "BelievesAnyLease" if lease.is_none() => {
                 let named = records.iter().find_map(|record| match &record.evidence {
                     Evidence::LeaseRunOut { lease_revision, .. } => Some(*lease_revision),
