@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use benches::runtime;
 use criterion::{Criterion, criterion_group, criterion_main};
-use dcp_core::clock::{Clock, TokioClock};
+use dcp_core::clock::{Clock, SeededEntropy, TokioClock};
 use dcp_core::ids::ResourceId;
 use dcp_core::memory::{MemoryEventStore, MemoryStateStore};
 use dcp_core::ownership::WriteGrant;
@@ -27,12 +27,16 @@ async fn open_guard(clock: &Arc<dyn Clock>) -> (SliceGuard, WriteGrant) {
     witness.claim(std::slice::from_ref(&grant), None).await.expect("the first claim");
     let heartbeat = Arc::new(NoHeartbeat::new(Arc::clone(&events) as _));
     let terms = treaty.lease().clone();
-    let leases = Arc::new(OwnershipLeases::new(west(), witness, terms, Arc::clone(clock), heartbeat));
+    let state = Arc::new(MemoryStateStore::new());
+    let marks = Arc::new(SeededEntropy::new(1, "marks"));
+    let leases =
+        OwnershipLeases::new(west(), witness, terms, Arc::clone(clock), heartbeat, Arc::clone(&state) as _, marks);
+    let leases = Arc::new(leases);
     let guard = SliceGuard::new(GuardParts::new(
         west(),
         ResourceId::new("west.orders.a").expect("a legal name"),
         slice,
-        Arc::new(MemoryStateStore::new()),
+        state,
         treaty.keyring().clone(),
         Arc::clone(&leases) as _,
         Arc::new(EventStoreSlice::new(events, vec![partition_log(&west(), 0)])),

@@ -1,5 +1,9 @@
 //! Arithmetic of ownership leases. Pure: sending times and seen sequences in, validity out.
 
+mod watched;
+
+pub use watched::{LeaseSight, WatchedLease};
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +21,15 @@ pub struct LeaseTerms {
 }
 
 impl LeaseTerms {
+    /// The time to live that is recommended for production: 8 s.
+    ///
+    /// A takeover then begins within 8 s and the clocks' error of the last renewal, which leaves two
+    /// seconds of a ten second target to claim and to open. An owner renews every 2 s; with a request
+    /// deadline of up to 2 s its lease outlives two renewals in a row that are lost or late, such as
+    /// by a slow disk or a restart of the witness. Shorter saves seconds in the rare takeover, and
+    /// lets each such stall pause the writes of a sound region.
+    pub const TTL: Duration = Duration::from_secs(8);
+
     /// Terms from the time to live, the bound on a clock's rate error in parts per million, and
     /// the deadline within which a client counts an answer.
     ///
@@ -87,6 +100,14 @@ impl LeaseTerms {
         sent.after(self.ttl().saturating_sub(self.error()).saturating_sub(self.margin()))
     }
 
+    /// How far two answered readings of a lease may lie apart for the silence between them to count
+    /// against its owner: one renewal interval, on the slower of two clocks. Within it an owner that
+    /// can reach the witness has begun to renew.
+    #[must_use]
+    pub fn silence_gap(&self) -> Duration {
+        self.renewal_interval().mul_f64(1.0 + self.rate_error())
+    }
+
     /// How long a challenger waits without seeing a new sequence: TTL(1+ρ).
     #[must_use]
     pub fn challenge_wait(&self) -> Duration {
@@ -105,7 +126,8 @@ pub struct Challenge {
 struct Seen {
     revision: u64,
     sequence: u64,
-    // When the answer that first showed this revision had arrived: never earlier than the renewal.
+    // When the answer that first showed this revision had arrived, or the count was started again:
+    // never earlier than the renewal.
     at: Moment,
 }
 
@@ -126,7 +148,7 @@ pub enum ChallengeState {
         revision: u64,
         /// The last sequence seen.
         sequence: u64,
-        /// How long since it was first seen.
+        /// How long since it was first seen, or since the count was started again.
         waited: Duration,
         /// Whether this process saw it renewed before: only then a plane may start by itself.
         saw_renewal: bool,
@@ -150,6 +172,13 @@ impl Challenge {
                 }
                 self.seen = Some(Seen { revision, sequence, at: received });
             }
+        }
+    }
+
+    /// Starts the count of the present revision again.
+    fn restart(&mut self, received: Moment) {
+        if let Some(seen) = &mut self.seen {
+            seen.at = seen.at.max(received);
         }
     }
 

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::ids::{RegionId, RunId, SliceRef};
 use crate::position::Cut;
 use crate::signed::{Signed, Statement};
-use crate::treaty::Treaty;
+use crate::treaty::{TakeoverRule, Treaty};
 
 /// Number of an ownership in the chain of its slice: the only number comparable across regions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -159,9 +159,15 @@ impl Ownership {
 
 /// Whether `next` may follow `head` under `treaty`. Pure; the signature was checked before, by type.
 ///
+/// Each record is judged by the treaty that is handed in, which must be the one under which it was
+/// signed.
+///
 /// # Errors
 /// `Conflict` if the chain has moved past what `next` was built on; `Refused` with the rule if the
-/// owner, issuer or first epoch is not lawful.
+/// owner, issuer or first epoch is not lawful, or (`unlawful-evidence`) if the scope's takeover rule
+/// does not let the slice change hands on this evidence: a `leased` scope on a lease that was watched
+/// for [`LeaseTerms::challenge_wait`](crate::lease::LeaseTerms::challenge_wait), an `attested` one on
+/// an attestation, both on a seal that names the end of every log of the slice.
 pub fn judge_succession(
     treaty: &Treaty,
     head: Option<&Signed<Ownership>>,
@@ -177,8 +183,37 @@ pub fn judge_succession(
     }
     match head {
         None => judge_genesis(terms.home(), next),
-        Some(head) => judge_follows(head, next),
+        Some(head) => {
+            judge_follows(head, next)?;
+            judge_evidence(treaty, head, next)
+        }
     }
+}
+
+fn judge_evidence(treaty: &Treaty, head: &Signed<Ownership>, next: &Signed<Ownership>) -> Result<(), Error> {
+    let rule = treaty.scope(&next.slice.scope)?.takeover();
+    let what = match (&next.evidence, rule) {
+        (Evidence::LeaseRunOut { waited_nanos, .. }, TakeoverRule::Leased) => {
+            let (waited, wait) = (Duration::from_nanos(*waited_nanos), treaty.lease().challenge_wait());
+            if waited >= wait {
+                return Ok(());
+            }
+            format!("a lease that was watched for {waited:?}, less than {wait:?}")
+        }
+        (Evidence::Attested { .. }, TakeoverRule::Attested) => return Ok(()),
+        (Evidence::Sealed { ends }, _) => {
+            let logs = treaty.logs_of(&next.slice, &head.owner)?;
+            let Some(missing) = logs.iter().find(|log| ends.get(log).is_none()) else { return Ok(()) };
+            format!("a seal that does not name the end of {missing}")
+        }
+        (Evidence::LeaseRunOut { .. }, _) => "a lease that ran out".to_owned(),
+        (Evidence::Attested { .. }, _) => "an attestation".to_owned(),
+        (Evidence::Genesis, _) => "no evidence".to_owned(),
+    };
+    Err(Error::refused(
+        "unlawful-evidence",
+        format!("{}: its scope is {rule}; {what} does not move it to {}", next.slice, next.owner),
+    ))
 }
 
 fn judge_genesis(home: &RegionId, next: &Signed<Ownership>) -> Result<(), Error> {

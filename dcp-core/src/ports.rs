@@ -34,4 +34,4 @@ pub use replay_control::{DeliveryCounts, ReplayControl, ReplayStatus};
 pub use resource_guard::{Permit, PermitLedger, ResourceGuard, Sealable};
 pub use state_store::{Condition, Entry, Key, Revision, StateStore, Transaction, Write};
 pub use step_action::{Facts, Readiness, StepAction, StepContext, Taken};
-pub use witness::{LeaseReading, LeaseRenewal, Witness};
+pub use witness::{Kept, LeaseReading, LeaseRenewal, Shown, Witness};

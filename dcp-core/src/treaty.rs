@@ -1,6 +1,7 @@
 //! The treaty: what the regions have agreed to, signed by both. It does not hold the current owner.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,12 @@ use crate::error::Error;
 use crate::ids::{RegionId, ScopeId, SliceId, SliceRef};
 use crate::lease::LeaseTerms;
 use crate::log::LogId;
-use crate::signed::{Keyring, Statement};
+use crate::ports::state_store::WRITES_MAX;
+use crate::signed::{Keyring, Role, Statement};
+
+/// Most slices of a treaty, over all of its scopes. Whoever takes a region over claims all of its
+/// slices in one commit at the witness, with a record and a head for each.
+pub const SLICES_MAX: usize = WRITES_MAX / 2;
 
 /// When a successor may take a slice over from an owner that does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +26,15 @@ pub enum TakeoverRule {
     Leased,
     /// An operator's signature; what the old side still acknowledges is counted and delivered late.
     Attested,
+}
+
+impl fmt::Display for TakeoverRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Leased => "leased",
+            Self::Attested => "attested",
+        })
+    }
 }
 
 /// What was agreed for one scope.
@@ -144,8 +159,9 @@ impl Treaty {
     /// Builds and checks a treaty.
     ///
     /// # Errors
-    /// `Invalid` with the place: slices that do not cover their scope, a region without keys,
-    /// a threshold that cannot be met, or lease terms out of range.
+    /// `Invalid` with the place: slices that do not cover their scope, more than [`SLICES_MAX`] of
+    /// them, a region without keys, keys of another role than their place's, a threshold that cannot
+    /// be met, or lease terms out of range.
     pub fn new(
         version: u64,
         scopes: BTreeMap<ScopeId, ScopeTerms>,
@@ -163,6 +179,17 @@ impl Treaty {
     /// As [`Treaty::new`].
     pub fn check(&self) -> Result<(), Error> {
         self.lease.check()?;
+        let slices: usize = self.scopes.values().map(|terms| terms.slices.len()).sum();
+        if slices > SLICES_MAX {
+            return Err(Error::invalid(
+                "too-many-slices",
+                format!("{slices} slices over all scopes, at most {SLICES_MAX}: a takeover claims them in one commit"),
+            ));
+        }
+        for (region, set) in &self.keyring.local {
+            set.check_role(Role::Local).map_err(|error| error.at(region))?;
+        }
+        self.keyring.cross.check_role(Role::Cross)?;
         for (scope, terms) in &self.scopes {
             terms.check().map_err(|error| error.at(scope))?;
             for region in terms.regions() {
@@ -247,3 +274,6 @@ impl Treaty {
         self.lease.ttl()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -279,9 +279,19 @@ async fn a_damaged_file_is_corrupt_and_stays_as_it_is() {
     header[9..320].fill(0xA5);
     let mut pages = whole.clone();
     pages[4_096..].fill(0xA5);
-    for (what, damaged) in
-        [("cut", whole[..quarter].to_vec()), ("mark", other_mark), ("header", header), ("pages", pages)]
-    {
+    // A beginning that was lost is no reason to begin anew, however small the file is.
+    let mut blanked = whole.clone();
+    blanked[..4_096].fill(0);
+    let mut small = blanked.clone();
+    small.truncate(64 * 1_024);
+    for (what, damaged) in [
+        ("cut", whole[..quarter].to_vec()),
+        ("mark", other_mark),
+        ("header", header),
+        ("pages", pages),
+        ("blanked", blanked),
+        ("small", small),
+    ] {
         fs::write(&path, &damaged).unwrap();
         let error = match EmbeddedEventStore::open(&settings(&path)) {
             Err(error) => error,
@@ -289,10 +299,17 @@ async fn a_damaged_file_is_corrupt_and_stays_as_it_is() {
         };
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{what}: {error}");
         assert!(error.message().contains("events"), "{what}: {error}");
+        assert_eq!(fs::read(&path).unwrap().len(), damaged.len(), "{what}: the evidence is gone");
     }
-    // The remainder of a creation that was killed holds nothing and is created again.
-    fs::write(&path, vec![0; 8_192]).unwrap();
-    assert!(EmbeddedEventStore::open(&settings(&path)).unwrap().logs().await.unwrap().is_empty());
+    // The remainder of a creation that was killed holds nothing: it is put aside, and the store is
+    // created again.
+    let mut unmarked = vec![0; 8_192];
+    unmarked[9..320].fill(0xA5);
+    for remainder in [vec![], vec![0; 8_192], unmarked] {
+        fs::write(&path, &remainder).unwrap();
+        assert!(EmbeddedEventStore::open(&settings(&path)).unwrap().logs().await.unwrap().is_empty());
+        assert_eq!(fs::read(directory.path().join("events.unfinished")).unwrap(), remainder);
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use dcp_core::clock::Moment;
-use dcp_core::lease::{Challenge, ChallengeState, LeaseTerms};
+use dcp_core::lease::{Challenge, ChallengeState, LeaseSight, LeaseTerms, WatchedLease};
 use proptest::prelude::*;
 
 const PPM: u64 = 1_000_000;
@@ -124,6 +124,50 @@ proptest! {
                 let valid = *answered && *lands <= now && owner.at(now) < terms.valid_until(*sent);
                 prop_assert!(!valid, "claimed at {now} while the renewal sent at {sent:?} was valid");
             }
+        }
+    }
+
+    #[test]
+    fn only_observed_silence_runs_a_lease_out(
+        world in world(),
+        // Pause before each reading, time to its answer (thousandths of the time to live), whether
+        // it is answered, and whether it shows a renewal.
+        readings in prop::collection::vec((0..200_u64, 0..60_u64, prop::bool::weighted(0.8), prop::bool::weighted(0.05)), 1..200),
+    ) {
+        let terms = world.terms;
+        let unit = u64::try_from(terms.ttl().as_micros()).unwrap();
+        let (mut watched, mut revision, mut now) = (WatchedLease::new(), 1, 0);
+        // Answered readings: when sent, when answered, what they showed.
+        let mut answered: Vec<(u64, u64, u64)> = Vec::new();
+        for (pause, way, answers, renewed) in readings {
+            let asked = now + pause * unit;
+            now = asked + way * unit;
+            revision += u64::from(renewed);
+            if answers {
+                let sight = LeaseSight {
+                    revision,
+                    sequence: revision,
+                    asked: Moment::from_nanos(asked),
+                    received: Moment::from_nanos(now),
+                };
+                watched.read(&terms, sight);
+                answered.push((asked, now, revision));
+            }
+            // The model: from the newest reading back as long as the revision stands and no two
+            // readings lie too far apart.
+            let mut silence = Duration::ZERO;
+            if let Some((last, ..)) = answered.last() {
+                let mut first = answered.len() - 1;
+                while first > 0 && answered[first - 1].2 == answered[first].2
+                    && Duration::from_nanos(answered[first].1 - answered[first - 1].0) <= terms.silence_gap()
+                {
+                    first -= 1;
+                }
+                silence = Duration::from_nanos(last.saturating_sub(answered[first].1));
+            }
+            let state = watched.state(&terms, Moment::from_nanos(now));
+            let run_out = matches!(state, ChallengeState::RunOut { .. });
+            prop_assert_eq!(run_out, silence >= terms.challenge_wait(), "silent for {:?}: {:?}", silence, state);
         }
     }
 

@@ -2,24 +2,26 @@
 
 mod heartbeat;
 mod held;
+mod marks;
 
-pub use heartbeat::{BeforeRenewal, NoHeartbeat};
+pub use heartbeat::{BeforeRenewal, NoHeartbeat, StoreHistory};
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use dcp_core::clock::{Clock, Moment};
+use dcp_core::clock::{Clock, Entropy, Moment};
 use dcp_core::ids::{RegionId, SliceRef};
 use dcp_core::lease::LeaseTerms;
 use dcp_core::ownership::{Epoch, WriteGrant};
-use dcp_core::ports::{LeaseHoldings, LeaseReading, LeaseRenewal, OwnershipLease, Witness};
+use dcp_core::ports::{Kept, LeaseHoldings, LeaseReading, LeaseRenewal, OwnershipLease, Shown, StateStore, Witness};
 use dcp_core::{Error, ErrorKind, Failure};
 use tokio::sync::watch as channel;
 use tokio_util::sync::CancellationToken;
 
 use self::held::Holdings;
+use self::marks::StateMarks;
 use crate::telemetry;
 
 // A renewal that met another commit of this region's is sent again, with a new sending time.
@@ -30,18 +32,29 @@ const ATTEMPTS_MAX: u32 = 3;
 /// Nothing is valid until a renewal was answered in this process's life. Validity counts from the
 /// *sending* of the renewal, so that the time on the way is never counted twice; an unanswered
 /// renewal prolongs nothing.
+///
+/// Each renewal shows that both stores of the region are those of the last one and have gone on
+/// since: the event store by the prefixes that it held then, the state store by the mark that was
+/// drawn then. Where one cannot, every lease is suspended and stays so until an operator readmits
+/// the region at the witness.
 pub struct OwnershipLeases {
     region: RegionId,
     witness: Arc<dyn Witness>,
     terms: LeaseTerms,
     clock: Arc<dyn Clock>,
     before: Arc<dyn BeforeRenewal>,
+    marks: StateMarks,
+    // The lease as the witness last answered it; none until it was read or renewed.
+    last: Mutex<Option<Last>>,
     holdings: Mutex<Holdings>,
     held: channel::Sender<BTreeMap<SliceRef, WriteGrant>>,
     trouble: channel::Sender<Option<Failure>>,
     // One renewal at a time: two under way would fail each other's condition.
     turn: tokio::sync::Mutex<()>,
 }
+
+// The witness's lease, or that it has none.
+type Last = Option<LeaseReading>;
 
 impl fmt::Debug for OwnershipLeases {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,6 +64,9 @@ impl fmt::Debug for OwnershipLeases {
 
 impl OwnershipLeases {
     /// Leases of `region`, none held yet. Does no I/O.
+    ///
+    /// `state` is the region's state store, the one that holds its fences and releases; `entropy`
+    /// draws the marks in it, and must never draw alike after a restart.
     #[must_use]
     pub fn new(
         region: RegionId,
@@ -58,6 +74,8 @@ impl OwnershipLeases {
         terms: LeaseTerms,
         clock: Arc<dyn Clock>,
         before: Arc<dyn BeforeRenewal>,
+        state: Arc<dyn StateStore>,
+        entropy: Arc<dyn Entropy>,
     ) -> Self {
         Self {
             region,
@@ -65,6 +83,8 @@ impl OwnershipLeases {
             terms,
             clock,
             before,
+            marks: StateMarks::new(state, entropy),
+            last: Mutex::default(),
             holdings: Mutex::default(),
             held: channel::Sender::new(BTreeMap::new()),
             trouble: channel::Sender::new(None),
@@ -132,8 +152,8 @@ impl OwnershipLeases {
     ///
     /// # Errors
     /// `NotApplied(Fenced)` as above. `NotApplied(Refused)` (`store-went-back`): everything is
-    /// closed; compare the store with the peer's mirror. `NotApplied(Retry)`, `InDoubt`: renew
-    /// again; nothing was prolonged.
+    /// closed; so it is with `state-went-back`, and both stay until an operator readmits the region.
+    /// `NotApplied(Retry)`, `InDoubt`: renew again; nothing was prolonged.
     ///
     /// # Cancel safety
     /// A dropped call prolongs nothing; its renewal is in doubt.
@@ -156,20 +176,45 @@ impl OwnershipLeases {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let held = self.holdings().valid(self.clock.now());
-            let store = self.before.before_renewal(&held).await.map_err(Failure::NotApplied)?;
-            let slices = self.holdings().epochs();
-            let renewal = LeaseRenewal::new(self.region.clone(), slices, store);
-            let sent = self.clock.now();
-            match self.witness.renew(&renewal).await {
-                Err(Failure::NotApplied(error)) if error.kind() == ErrorKind::Conflict && attempts < ATTEMPTS_MAX => {}
-                Err(failure) => return Err(failure),
-                Ok(reading) => {
-                    self.holdings().renewed(&renewal.slices, self.terms.valid_until(sent));
-                    return Ok(reading);
+            let was_known = self.last().is_some();
+            match self.attempt().await {
+                Err(Failure::NotApplied(error)) if attempts < ATTEMPTS_MAX && may_be_outdated(&error, was_known) => {
+                    *self.last() = None;
                 }
+                outcome => return outcome,
             }
         }
+    }
+
+    async fn attempt(&self) -> Result<LeaseReading, Failure> {
+        let last = self.last_answered().await.map_err(Failure::NotApplied)?;
+        let remembered = last.as_ref().and_then(LeaseReading::remembered).cloned().unwrap_or_default();
+        let held = self.holdings().valid(self.clock.now());
+        let history = self.before.before_renewal(&held, &remembered.prefixes).await.map_err(Failure::NotApplied)?;
+        let marks = self.marks.present(&self.region, remembered.mark).await.map_err(Failure::NotApplied)?;
+        let shown = Shown::new(last.map(|last| last.sequence), history.shown, marks.shown);
+        let renewal = LeaseRenewal::new(self.region.clone(), self.holdings().epochs(), history.store)
+            .with_continuity(Kept::new(history.kept, Some(marks.sent)), shown);
+        let sent = self.clock.now();
+        let reading = self.witness.renew(&renewal).await?;
+        *self.last() = Some(Some(reading.clone()));
+        self.holdings().renewed(&renewal.slices, self.terms.valid_until(sent));
+        Ok(reading)
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<Last>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // Asked of the witness at the first renewal, and where it may have moved; in between, what the
+    // last renewal was answered with is enough, so that a renewal is one round trip.
+    async fn last_answered(&self) -> Result<Last, Error> {
+        if let Some(last) = self.last().clone() {
+            return Ok(last);
+        }
+        let read = self.witness.lease(&self.region).await?;
+        *self.last() = Some(read.clone());
+        Ok(read)
     }
 
     async fn drop_what_was_lost(&self) {
@@ -249,6 +294,12 @@ impl OwnershipLeases {
             }
         }
     }
+}
+
+// A renewal that was answered to nobody, or to another process of the region, has moved the lease:
+// what is shown is then shown of the wrong one, and the marks have moved on.
+fn may_be_outdated(error: &Error, was_known: bool) -> bool {
+    error.kind() == ErrorKind::Conflict || (was_known && error.kind() == ErrorKind::Refused)
 }
 
 impl OwnershipLease for OwnershipLeases {

@@ -18,9 +18,13 @@
 //!   committed stands. It is as durable as the [`StateStore`](dcp_core::ports::StateStore) under it.
 //! - [`guard::SliceGuard`] counts the permits of its own process. What another process of the same
 //!   region has under way is stopped by the resource's own fence (its barrier), not waited for.
-//! - A store that was restored from a backup is refused by the witness for as long as it is behind;
-//!   a store of another incarnation is refused for good. Nothing here forgives either.
-//! - At most 127 slices are renewed together, as many conditions as one commit may have.
+//! - A region whose event store or state store was restored from a backup, lost or replaced is
+//!   refused by the witness, and its leases stay suspended, until an operator readmits it
+//!   ([`StateStoreWitness::readmit`]). What is noticed is everything up to the last renewal that took
+//!   effect: a store that has lost only what it wrote since then passes. A region that renews
+//!   nothing is not asked, and its plane may still drive plans.
+//! - A region claims all slices of a lost one in one commit, so that a treaty has at most 64
+//!   ([`SLICES_MAX`](dcp_core::treaty::SLICES_MAX)); renewals alone would bear 127.
 //!
 //! # Parts
 //!
@@ -37,7 +41,7 @@
 //!
 //! ```
 //! # use std::sync::Arc;
-//! # use dcp_core::clock::{Clock, TokioClock};
+//! # use dcp_core::clock::{Clock, SeededEntropy, TokioClock};
 //! # use dcp_core::ids::ResourceId;
 //! # use dcp_core::memory::{MemoryEventStore, MemoryStateStore};
 //! # use dcp_core::ports::{ResourceGuard, Sealable, Witness};
@@ -61,12 +65,16 @@
 //!
 //! // In the region: a lease, and a guard that asks it.
 //! let heartbeat = Arc::new(NoHeartbeat::new(events.clone()));
-//! let leases = Arc::new(OwnershipLeases::new(west(), witness, treaty.lease().clone(), clock.clone(), heartbeat));
+//! let state = Arc::new(MemoryStateStore::new());
+//! let marks = Arc::new(SeededEntropy::new(1, "marks"));
+//! let terms = treaty.lease().clone();
+//! let leases = OwnershipLeases::new(west(), witness, terms, clock.clone(), heartbeat, state.clone(), marks);
+//! let leases = Arc::new(leases);
 //! let guard = SliceGuard::new(GuardParts::new(
 //!     west(),
 //!     ResourceId::new("west.orders.a")?,
 //!     slice,
-//!     Arc::new(MemoryStateStore::new()),
+//!     state,
 //!     treaty.keyring().clone(),
 //!     leases.clone(),
 //!     Arc::new(EventStoreSlice::new(events, vec![partition_log(&west(), 0)])),
@@ -100,5 +108,5 @@ pub mod witness;
 pub use dcp_core::ports::{LeaderElection, OwnershipLease, ResourceGuard, Sealable, Witness};
 pub use election::StateStoreElection;
 pub use guard::{EventStoreSlice, GuardParts, Protected, Reach, SliceGuard};
-pub use leases::{BeforeRenewal, NoHeartbeat, OwnershipLeases};
+pub use leases::{BeforeRenewal, NoHeartbeat, OwnershipLeases, StoreHistory};
 pub use witness::StateStoreWitness;

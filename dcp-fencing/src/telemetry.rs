@@ -11,3 +11,5 @@ pub const SLICE_LOST: &str = "fencing.slice_lost";
 pub const DUAL_CLAIM: &str = "fencing.dual_claim";
 /// A guard was sealed.
 pub const GUARD_SEALED: &str = "fencing.guard_sealed";
+/// An operator has readmitted a region whose stores went back.
+pub const REGION_READMITTED: &str = "fencing.region_readmitted";

@@ -7,9 +7,10 @@
 //! |---|---|
 //! | `ownership/<scope>/<slice>/head` | the newest signed record |
 //! | `ownership/<scope>/<slice>/record/<epoch>` | every signed record |
-//! | `lease/<region>` | sequence, slices with their epochs, the store's incarnation and commit |
+//! | `lease/<region>` | sequence, slices with their epochs, and what the region's stores must show next time |
 
 mod chain;
+mod continuity;
 mod decide;
 mod layout;
 
@@ -27,6 +28,7 @@ use dcp_core::treaty::Treaty;
 use dcp_core::{Error, ErrorKind, Failure};
 
 use self::layout::StoredLease;
+use crate::telemetry;
 
 /// A [`Witness`] over a [`StateStore`].
 ///
@@ -81,6 +83,39 @@ impl StateStoreWitness {
         Ok(find_claim(&self.chain(slice).await?, claim).cloned())
     }
 
+    /// An operator's word, after a renewal was refused because a store of the region went back: its
+    /// next renewal is taken with the stores as they are then, and from there on they must go on.
+    ///
+    /// Nothing here repairs anything. What the region had acknowledged and its restored store has
+    /// lost is only at its peer, as far as it was mirrored; a release or a fence that its restored
+    /// state store has lost is forgotten. So before this call: keep the region's appends closed,
+    /// compare its logs with the peer's mirror of them and re-create those that are behind or have
+    /// diverged, and let the peer take over or seal whatever the region may no longer write.
+    ///
+    /// `sequence` is the one of the lease that the operator has looked at.
+    ///
+    /// # Errors
+    /// `NotApplied(Conflict)` if that is not the lease's present sequence: it has renewed since, and
+    /// needs no word. `InDoubt`: read the lease; [`LeaseReading::readmitted`] shows it.
+    ///
+    /// # Cancel safety
+    /// Not cancel safe: a dropped call is in doubt.
+    pub async fn readmit(&self, region: &RegionId, sequence: u64) -> Result<(), Failure> {
+        let prepare = async {
+            let lease = self.lease(region).await?;
+            let Some(lease) = lease.filter(|lease| lease.sequence == sequence) else {
+                let sentence = format!("{region}: sequence {sequence} is not that of its lease; read it again");
+                return Err(Error::conflict("other-renewal", sentence));
+            };
+            let (key, value) = (layout::lease_key(region)?, StoredLease::readmitting(&lease).to_value()?);
+            Ok(Transaction::new().at(key.clone(), Revision::from_store(lease.revision)).put(key, value))
+        };
+        let transaction = prepare.await.map_err(Failure::NotApplied)?;
+        self.store.commit(transaction).await?;
+        tracing::warn!(event = telemetry::REGION_READMITTED, %region, sequence);
+        Ok(())
+    }
+
     fn memo(&self) -> MutexGuard<'_, Memo> {
         self.memo.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -124,7 +159,7 @@ impl StateStoreWitness {
         };
         let (sequence, transaction) = prepare().map_err(Failure::NotApplied)?;
         let revision = self.store.commit(transaction).await?.get();
-        let reading = LeaseReading { sequence, revision, renewal: renewal.clone() };
+        let reading = LeaseReading::of(renewal, sequence, revision);
         let renewed = Basis { lease: Some(reading.clone()), heads: basis.heads };
         self.memo().renewals.insert(renewal.region.clone(), renewed);
         Ok(reading)

@@ -1,4 +1,4 @@
-//! Clauses W1 to W8 of a witness over a state store, each with a planted defect where one can be
+//! Clauses W1 to W11 of a witness over a state store, each with a planted defect where one can be
 //! wrapped around it.
 
 // A test stops where its own set-up fails.
@@ -10,6 +10,8 @@ mod clauses;
 mod defects;
 #[path = "support/doubtful.rs"]
 mod doubtful;
+#[path = "witness/many.rs"]
+mod many;
 
 use std::sync::Arc;
 
@@ -50,6 +52,9 @@ kept! {
     w6_a_store_that_went_back_is_refused
     w7_unlawful_records_are_refused
     w8_chains_are_verified_on_read
+    w9_an_event_store_shows_what_it_kept
+    w10_a_state_store_shows_its_mark
+    w11_evidence_is_the_takeover_rules
 }
 
 macro_rules! planted {
@@ -72,4 +77,7 @@ planted! {
     "W6" w6_finds_a_witness_that_forgets_the_store ForgetsTheStore
     "W7" w7_finds_a_witness_that_believes_any_lease BelievesAnyLease
     "W8" w8_finds_a_reader_that_does_not_verify ReadsHeadsOnly
+    "W9" w9_finds_a_witness_that_counts_commits CountsCommits
+    "W10" w10_finds_a_witness_that_forgets_the_mark ForgetsTheMark
+    "W11" w11_finds_a_witness_that_believes_any_evidence BelievesAnyEvidence
 }

@@ -85,6 +85,11 @@ impl LogView {
         self.shared == Shared::Unchecked && self.applied.count > 0 && self.applied.count < self.source.prefix.count
     }
 
+    /// Whether nothing observed contradicts that the mirror is a prefix of this source's log.
+    pub(crate) fn agrees(&self) -> bool {
+        self.breach().is_none()
+    }
+
     fn breach(&self) -> Option<(Breach, PrefixDigest, String)> {
         let Self { source, applied, copied_from, shared } = self;
         if applied.count == 0 {

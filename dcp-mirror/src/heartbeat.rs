@@ -26,6 +26,9 @@ pub const STREAM: &str = "heartbeat";
 pub struct Heartbeat {
     /// From 1 without gaps: the version of its record.
     pub sequence: u64,
+    /// Drawn for this heartbeat, so that no other run of the region writes one like it: a store that
+    /// was restored to an earlier moment never comes to hold the same companion log again.
+    pub mark: Digest,
     /// The end of each log whose slice the region owns. A log that is not named is not written by
     /// this region now: it does not lag.
     pub ends: BTreeMap<LogId, PrefixDigest>,
@@ -81,7 +84,7 @@ mod tests {
         let log: LogId = "orders@west/3".parse().unwrap();
         let companion = LogId::heartbeats(log.scope(), log.origin()).unwrap();
         let end = PrefixDigest { count: 7, digest: Digest::of(b"seven") };
-        (companion, Heartbeat { sequence: 2, ends: BTreeMap::from([(log, end)]) })
+        (companion, Heartbeat { sequence: 2, mark: Digest::of(b"mark"), ends: BTreeMap::from([(log, end)]) })
     }
 
     #[test]
@@ -90,7 +93,11 @@ mod tests {
         let event = heartbeat.to_event(&companion).unwrap();
         assert_eq!(
             std::str::from_utf8(&event.payload).unwrap(),
-            format!(r#"{{"sequence":2,"ends":{{"orders@west/3":{{"count":7,"digest":"{}"}}}}}}"#, Digest::of(b"seven"))
+            format!(
+                r#"{{"sequence":2,"mark":"{}","ends":{{"orders@west/3":{{"count":7,"digest":"{}"}}}}}}"#,
+                Digest::of(b"mark"),
+                Digest::of(b"seven")
+            )
         );
         assert_eq!(event.id.to_string(), "523714a0-f0ef-8d4c-aad1-42b5ce534b41");
         assert_eq!(event.expected, Some(Version::new(1)));

@@ -1,8 +1,9 @@
-//! Lag in seconds, by the local arrival of the source's own heartbeats; budgets; what a takeover
+//! Lag in seconds, by the source's own heartbeats and by when it was read; budgets; what a takeover
 //! declares. Pure: moments are handed in, and they are all of the local clock.
 
 mod budget;
 mod declare;
+mod reads;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -11,16 +12,16 @@ use dcp_core::clock::Moment;
 use dcp_core::log::LogId;
 use dcp_core::position::PrefixDigest;
 
+use self::reads::SourceReads;
 use crate::heartbeat::Heartbeat;
 
 pub use budget::{LagBudget, LagExcess};
-pub use declare::Declared;
 
 /// Most heartbeats remembered while the mirror has not reached what they name. Beyond it every
 /// second one is forgotten, which makes the lag look older, never younger.
 const WAITING_MAX: usize = 1_024;
 
-/// A heartbeat that has arrived and is not applied yet.
+/// A heartbeat that has arrived and is not applied yet; it was written at `at` or later.
 #[derive(Debug, Clone)]
 struct Waiting {
     at: Moment,
@@ -35,26 +36,31 @@ struct Companion {
     /// What the newest one names.
     newest: BTreeMap<LogId, PrefixDigest>,
     waiting: VecDeque<Waiting>,
-    /// Arrival of the newest one whose every end is reached.
+    /// Not before this was the newest one written whose every end is reached.
     applied_at: Option<Moment>,
-    /// Per log: arrival of the newest one whose end for it is reached.
-    logs_at: BTreeMap<LogId, Moment>,
 }
 
 /// Follows the heartbeats of a link's companion logs.
 #[derive(Debug, Clone)]
 pub(crate) struct HeartbeatTracker {
     companions: BTreeMap<LogId, Companion>,
+    reads: SourceReads,
 }
 
 impl HeartbeatTracker {
     /// A tracker for these companion logs.
     pub(crate) fn new(companions: impl IntoIterator<Item = LogId>) -> Self {
-        Self { companions: companions.into_iter().map(|log| (log, Companion::default())).collect() }
+        let companions = companions.into_iter().map(|log| (log, Companion::default())).collect();
+        Self { companions, reads: SourceReads::default() }
+    }
+
+    /// Takes a read of the source's counts that was sent at `asked`.
+    pub(crate) fn showed<'a>(&mut self, asked: Moment, counts: impl IntoIterator<Item = (&'a LogId, u64)>) {
+        self.reads.showed(asked, counts);
     }
 
     /// Takes a heartbeat that was held before this process began: what it names is known, when it
-    /// arrived is not.
+    /// was written is not.
     pub(crate) fn restore(&mut self, companion: &LogId, heartbeat: Heartbeat) {
         let Some(state) = self.companions.get_mut(companion) else { return };
         if heartbeat.sequence > state.sequence {
@@ -63,13 +69,18 @@ impl HeartbeatTracker {
         }
     }
 
-    /// Takes a heartbeat that has arrived now; a sequence that was seen before is not new.
-    /// Answers whether it was new.
-    pub(crate) fn arrived(&mut self, companion: &LogId, heartbeat: Heartbeat, at: Moment) -> bool {
+    /// Takes a heartbeat that has arrived; a sequence that was seen before is not new. However late
+    /// it arrives, it counts from when the newest read was sent that did not show it; of one that the
+    /// first read of this process showed, only what it names is known. Answers whether it was new.
+    pub(crate) fn arrived(&mut self, companion: &LogId, heartbeat: Heartbeat) -> bool {
         let Some(state) = self.companions.get_mut(companion) else { return false };
         if heartbeat.sequence <= state.sequence {
             return false;
         }
+        let Some(at) = self.reads.newest_without(companion, heartbeat.sequence) else {
+            self.restore(companion, heartbeat);
+            return true;
+        };
         if state.waiting.len() >= WAITING_MAX {
             let mut index = 0_usize;
             state.waiting.retain(|_| {
@@ -88,22 +99,16 @@ impl HeartbeatTracker {
         let reached = |log: &LogId, end: &PrefixDigest| applied.get(log).is_none_or(|have| have.count >= end.count);
         for state in self.companions.values_mut() {
             for waiting in &mut state.waiting {
-                waiting.ends.retain(|log, end| {
-                    if reached(log, end) {
-                        let at = state.logs_at.entry(log.clone()).or_insert(waiting.at);
-                        *at = (*at).max(waiting.at);
-                        return false;
-                    }
-                    true
-                });
+                waiting.ends.retain(|log, end| !reached(log, end));
             }
             while state.waiting.front().is_some_and(|waiting| waiting.ends.is_empty()) {
                 state.applied_at = state.waiting.pop_front().map(|waiting| waiting.at);
             }
         }
+        self.reads.settle(applied);
     }
 
-    /// How long ago the newest applied heartbeat arrived, over the scope that is worst off; none
+    /// How long ago, at the most, the newest applied heartbeat was written, over the scope that is worst off; none
     /// while some scope has none yet.
     pub(crate) fn age(&self, now: Moment) -> Option<Duration> {
         let ages = self.companions.values().map(|state| state.applied_at.map(|at| now.since(at)));

@@ -11,12 +11,6 @@ use crate::StoreLink;
 
 #[async_trait]
 impl ParityCheck for StoreLink {
-    /// Compares the mirror's prefixes with the digests that the cut holds: a cut is the source's
-    /// own statement (its ends, or a seal receipt), so that the source is not asked again and
-    /// parity can be told while it is dark.
-    ///
-    /// # Errors
-    /// `Invalid` for a log that the link does not copy; else what the local store says.
     async fn compare(&self, cut: &Cut) -> Result<ParityReport, Error> {
         let mut report = ParityReport { equal: BTreeMap::new(), divergent: BTreeMap::new() };
         for (log, end) in cut.iter() {
@@ -31,7 +25,7 @@ impl ParityCheck for StoreLink {
             if here == Some(end.prefix) {
                 report.equal.insert(log.clone(), end.prefix);
             } else {
-                report.divergent.insert(log.clone(), (Some(end.prefix), here));
+                report.divergent.insert(log.clone(), (end.prefix, here));
             }
         }
         Ok(report)

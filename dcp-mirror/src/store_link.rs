@@ -23,7 +23,6 @@ use dcp_core::position::PrefixDigest;
 use dcp_core::{Error, ErrorKind, Failure};
 use tokio_util::sync::CancellationToken;
 
-use crate::lag::Declared;
 use crate::settings::LinkSettings;
 use crate::state_machine::{Change, StoredState, check_desire, reached};
 use live::Live;
@@ -110,15 +109,6 @@ impl StoreLink {
         self.live.set_throttle(records_per_second, self.ports.clock.now());
     }
 
-    /// What a takeover would have to declare now, per users' log. See [`Declared`].
-    ///
-    /// # Errors
-    /// What the local store says.
-    pub async fn declare(&self) -> Result<BTreeMap<LogId, Declared>, Error> {
-        let applied = self.applied().await?;
-        Ok(self.live.declare(self.ports.clock.now(), &applied))
-    }
-
     /// After an operator has looked at the cause: lets a failed link compare again, durably. What
     /// it finds decides whether it copies; the same divergence fails it again.
     ///
@@ -155,12 +145,8 @@ impl MirrorLink for StoreLink {
     }
 
     async fn exposure(&self) -> Result<BTreeMap<LogId, Exposure>, Error> {
-        let declared = self.declare().await?;
-        let exposure = |one: Declared| Exposure {
-            declared_seconds: one.seconds.map(|age| age.as_secs_f64()),
-            declared_records: one.records,
-        };
-        Ok(declared.into_iter().map(|(log, one)| (log, exposure(one))).collect())
+        let applied = self.applied().await?;
+        Ok(self.live.declare(self.ports.clock.now(), &applied))
     }
 
     /// The state is the one that a worker of this process has adopted, so that `Paused` means that

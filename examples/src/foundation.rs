@@ -6,6 +6,6 @@ mod treaty;
 
 pub use files::{Door, Foundation, make_folder, read_json, write_json};
 pub use patience::once_free;
-pub use treaty::{OWNERSHIP_TTL, lease_terms};
+pub(crate) use treaty::lease_terms;
 #[cfg(feature = "simulation")]
 pub(crate) use treaty::{signer, treaty};

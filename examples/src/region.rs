@@ -66,8 +66,9 @@ pub async fn run(settings: RegionSettings, fittings: &dyn Fittings) -> Result<()
         drawn.map(Arc::new)
     };
     // Never from the run's seed: a folder that is made anew holds another history.
-    let incarnation = Arc::new(SeededEntropy::from_system()?);
-    let events = EmbeddedEventSettings::new(folder.join("events.redb"), settings.region.clone(), incarnation);
+    let never_alike = Arc::new(SeededEntropy::from_system()?);
+    let events =
+        EmbeddedEventSettings::new(folder.join("events.redb"), settings.region.clone(), Arc::clone(&never_alike) as _);
     let events = Arc::new(once_free(&*clock, || EmbeddedEventStore::open(&events)).await?);
     let store = fittings.store(Arc::clone(&events) as Arc<dyn EventStore>);
 
@@ -88,6 +89,7 @@ pub async fn run(settings: RegionSettings, fittings: &dyn Fittings) -> Result<()
         clock: Arc::clone(&clock),
         entropy: entropy("plane")?,
         jitter: entropy("jitter")?,
+        marks: never_alike,
         failpoints: Arc::clone(&failpoints) as _,
         store,
         state: Arc::clone(&state) as _,

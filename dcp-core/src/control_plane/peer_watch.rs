@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, Moment};
 use crate::error::Error;
 use crate::ids::RegionId;
-use crate::lease::{Challenge, ChallengeState, LeaseTerms};
+use crate::lease::{ChallengeState, LeaseSight, LeaseTerms, WatchedLease};
 use crate::ports::witness::Witness;
 use crate::recovery::PeerLeases;
 
@@ -19,16 +19,7 @@ pub struct PeerWatch {
     witness: Arc<dyn Witness>,
     clock: Arc<dyn Clock>,
     terms: LeaseTerms,
-    seen: Mutex<BTreeMap<RegionId, Seen>>,
-}
-
-#[derive(Debug, Default)]
-struct Seen {
-    challenge: Challenge,
-    sequence: Option<u64>,
-    // When the newest reading that was answered was sent: what happened at the witness since then
-    // is not known, so that a watcher that was cut off concludes nothing from its own silence.
-    asked: Moment,
+    seen: Mutex<BTreeMap<RegionId, WatchedLease>>,
 }
 
 impl PeerWatch {
@@ -39,26 +30,25 @@ impl PeerWatch {
         terms: LeaseTerms,
         peers: impl IntoIterator<Item = RegionId>,
     ) -> Self {
-        let seen = peers.into_iter().map(|peer| (peer, Seen::default())).collect();
+        let seen = peers.into_iter().map(|peer| (peer, WatchedLease::new())).collect();
         Self { witness, clock, terms, seen: Mutex::new(seen) }
     }
 
-    fn seen(&self) -> MutexGuard<'_, BTreeMap<RegionId, Seen>> {
+    fn seen(&self) -> MutexGuard<'_, BTreeMap<RegionId, WatchedLease>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads every peer's lease once. A witness that does not answer changes nothing: what was
-    /// seen ages on.
+    /// Reads every peer's lease once. A witness that does not answer changes nothing, and the time
+    /// in which it did not answer counts for nothing ([`WatchedLease`]).
     pub async fn look(&self) {
         for peer in PeerLeases::peers(self) {
             let asked = self.clock.now();
             match self.witness.lease(&peer).await {
                 Ok(Some(reading)) => {
                     let received = self.clock.now();
+                    let (revision, sequence) = (reading.revision, reading.sequence);
                     if let Some(seen) = self.seen().get_mut(&peer) {
-                        seen.challenge.observe(reading.revision, reading.sequence, received);
-                        seen.sequence = Some(reading.sequence);
-                        seen.asked = asked;
+                        seen.read(&self.terms, LeaseSight { revision, sequence, asked, received });
                     }
                 }
                 Ok(None) => {}
@@ -74,26 +64,27 @@ impl PeerLeases for PeerWatch {
         self.seen().keys().cloned().collect()
     }
 
-    /// Looks eight times per time to live.
+    /// Looks eight times per time to live, however long the answers take: two looks fit into the gap
+    /// within which silence counts.
     async fn run(&self, stop: CancellationToken) -> Result<(), Error> {
         let pause = self.terms.ttl() / 8;
         while !stop.is_cancelled() {
+            let next = self.clock.now().after(pause);
             self.look().await;
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                () = self.clock.sleep(pause) => {}
+                () = self.clock.sleep_until(next) => {}
             }
         }
         Ok(())
     }
 
     fn state(&self, region: &RegionId, now: Moment) -> ChallengeState {
-        let at = |seen: &Seen| seen.challenge.state(&self.terms, now.min(seen.asked));
-        self.seen().get(region).map_or(ChallengeState::Unseen, at)
+        self.seen().get(region).map_or(ChallengeState::Unseen, |seen| seen.state(&self.terms, now))
     }
 
     fn sequence(&self, region: &RegionId) -> Option<u64> {
-        self.seen().get(region).and_then(|seen| seen.sequence)
+        self.seen().get(region).and_then(WatchedLease::sequence)
     }
 }

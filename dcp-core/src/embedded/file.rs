@@ -16,6 +16,12 @@ use crate::error::Error;
 use crate::ids::RegionId;
 
 const FORMAT: u64 = 1;
+
+// What redb 4 writes of a new file before its mark: it makes the file this long, all zeros, then
+// writes the header without the mark, and after a sync the mark.
+const MARK_BYTES: usize = 9;
+const HEADER_BYTES: usize = 320;
+const UNFINISHED_MAX_BYTES: u64 = 128 * 1_024;
 const ABOUT: TableDefinition<'_, &str, &str> = TableDefinition::new("about");
 const FORMAT_KEY: &str = "format";
 const CONTENT_KEY: &str = "content";
@@ -166,7 +172,8 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
 }
 
 // A kill while a file is being created leaves one that cannot be opened and holds nothing. Creators
-// exclude each other by a lock of their own, so that such a remainder can be removed safely.
+// exclude each other by a lock of their own, so that such a remainder can be put aside safely; it is
+// kept, in case somebody wants to see it, until the next one takes its place.
 fn open_or_create(builder: &Builder, path: &Path) -> Result<Database, Fault> {
     match builder.open(path).map_err(Fault::from) {
         Err(fault) if fault.is_missing() || is_unfinished(path) => {}
@@ -180,7 +187,9 @@ fn open_or_create(builder: &Builder, path: &Path) -> Result<Database, Fault> {
         fs::TryLockError::Error(cause) => cause.into(),
     })?;
     if is_unfinished(path) {
-        fs::remove_file(path)?;
+        let mut aside = path.as_os_str().to_owned();
+        aside.push(".unfinished");
+        fs::rename(path, aside)?;
     }
     let database = builder.create(path)?;
     sync_directory(path)?;
@@ -188,12 +197,17 @@ fn open_or_create(builder: &Builder, path: &Path) -> Result<Database, Fault> {
     Ok(database)
 }
 
-/// Whether creation never got as far as the engine's mark at the file's beginning.
+/// Whether creation never got as far as the engine's mark at the file's beginning: no mark, no more
+/// bytes than the engine makes before it writes the mark, and none of them written but its header.
+/// A store that held something and has lost its beginning is damaged, and stays as it is.
 fn is_unfinished(path: &Path) -> bool {
-    let mut mark = [0; 9];
-    fs::File::open(path).is_ok_and(|mut file| match file.read(&mut mark) {
-        Ok(length) => mark[..length].iter().all(|byte| *byte == 0),
-        Err(_) => false,
+    let blank = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
+    let Ok(file) = fs::File::open(path) else { return false };
+    let mut held = Vec::new();
+    file.take(UNFINISHED_MAX_BYTES + 1).read_to_end(&mut held).is_ok_and(|length| {
+        length as u64 <= UNFINISHED_MAX_BYTES
+            && blank(&held[..MARK_BYTES.min(length)])
+            && blank(&held[HEADER_BYTES.min(length)..])
     })
 }
 
@@ -246,3 +260,6 @@ fn check_about(path: &Path, about: Option<&[String; 3]>, content: &Content) -> R
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

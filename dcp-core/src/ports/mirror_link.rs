@@ -86,8 +86,8 @@ pub struct LinkStatus {
     pub reached: bool,
     /// Per log.
     pub logs: BTreeMap<LogId, LogProgress>,
-    /// Since when, on the local monotonic clock, no new heartbeat has been applied; none before
-    /// the first.
+    /// How long ago, at the most and on the local monotonic clock, the newest applied heartbeat was
+    /// written; none before the first of which that is known.
     pub heartbeat_age: Option<Duration>,
     /// Whether the source answered the last call.
     pub connected: bool,
@@ -113,10 +113,12 @@ impl LinkStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[allow(clippy::exhaustive_structs)]
 pub struct Exposure {
-    /// A bound: age, on the local monotonic clock, of the newest heartbeat that counts as applied
-    /// for the log. None if there never was one.
+    /// A bound: nothing that the source held longer ago than this is missing, on the local monotonic
+    /// clock. None if none is known: no read of the source was caught up with since this process
+    /// began.
     pub declared_seconds: Option<f64>,
-    /// An estimate: records the source was last known to have, and that are not here.
+    /// An estimate: records the source was last known to have, and that are not here. What the
+    /// source took after it was last heard is not in it.
     pub declared_records: u64,
 }
 
@@ -133,8 +135,8 @@ pub struct Exposure {
 /// - **L5** A source of another incarnation, shorter than the mirror, or with another prefix stops
 ///   the log: `Failed`, with both digests, nothing overwritten.
 /// - **L6** Two workers of one link never both copy: the later fences the earlier.
-/// - **L7** Lag in seconds rises while nothing arrives, from the local arrival of the newest
-///   heartbeat, whatever the source's clock says.
+/// - **L7** Lag in seconds rises while no heartbeat arrives, by the local clock, whatever the source's
+///   clock says; heartbeats that arrive late and together are no younger for it.
 /// - **L8** A desire set by a lower term than one already seen is refused with `Fenced`.
 /// - **L9** It copies only logs whose origin is its source region, so that loops cannot form.
 #[async_trait]
@@ -163,28 +165,31 @@ pub trait MirrorLink: fmt::Debug + Send + Sync + 'static {
     /// `NotApplied(Fenced)` below a term already seen; `InDoubt`: read the status.
     async fn set_desire(&self, operation: &Operation, desire: LinkDesire) -> Result<(), Failure>;
 
-    /// Comparison with the source, where the link has it.
+    /// Comparison of the mirror with a cut of the source, where the link has it.
     fn parity(&self) -> Option<&dyn ParityCheck> {
         None
     }
 }
 
-/// Both prefixes of one log at a common count.
+/// What a comparison found, per log of the cut and at the cut's count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(clippy::exhaustive_structs)]
 pub struct ParityReport {
     /// Logs that agree at the cut, with the prefix.
     pub equal: BTreeMap<LogId, PrefixDigest>,
-    /// Logs that do not: the source's prefix and ours, where each has one.
-    pub divergent: BTreeMap<LogId, (Option<PrefixDigest>, Option<PrefixDigest>)>,
+    /// Logs that do not: the source's prefix as the cut names it, and ours; none where the mirror is
+    /// shorter.
+    pub divergent: BTreeMap<LogId, (PrefixDigest, Option<PrefixDigest>)>,
 }
 
-/// Compares source and mirror at a common cut, by count and ordered digest.
+/// Compares the mirror with a cut of the source (its ends, or a seal receipt), by count and ordered
+/// digest. The cut is the source's own statement, so that the source is not asked again and parity
+/// can be told while it is dark.
 #[async_trait]
 pub trait ParityCheck: fmt::Debug + Send + Sync {
     /// Compares the logs of the cut at the cut's counts.
     ///
     /// # Errors
-    /// `Retry` if the source cannot be reached.
+    /// `Invalid` for a log that the link does not copy; else what the local store says.
     async fn compare(&self, cut: &Cut) -> Result<ParityReport, Error>;
 }

@@ -149,6 +149,19 @@ impl KeySet {
         Ok(())
     }
 
+    pub(crate) fn check_role(&self, wanted: Role) -> Result<(), Error> {
+        if self.role == wanted {
+            return Ok(());
+        }
+        Err(Error::invalid(
+            "other-role",
+            format!(
+                "key set {}: its role is {:?}, and it stands where {wanted:?} keys are wanted",
+                self.name, self.role
+            ),
+        ))
+    }
+
     /// The set's role.
     #[must_use]
     pub fn role(&self) -> Role {

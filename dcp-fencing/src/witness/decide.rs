@@ -8,11 +8,12 @@ use dcp_core::ownership::{Evidence, WriteGrant, judge_succession};
 use dcp_core::ports::{LeaseReading, LeaseRenewal, Revision};
 use dcp_core::treaty::Treaty;
 
+use super::continuity::judge_continuity;
+
 /// Judges a renewal against the lease and the heads as read; answers the new sequence.
 ///
 /// # Errors
-/// `Fenced` for a slice that the region does not own at that epoch; `Refused` (`store-went-back`)
-/// for a store that is another one, or older, than at the last renewal.
+/// `Fenced` for a slice that the region does not own at that epoch; else as [`judge_continuity`].
 pub(crate) fn judge_renewal(
     previous: Option<&LeaseReading>,
     renewal: &LeaseRenewal,
@@ -34,16 +35,7 @@ pub(crate) fn judge_renewal(
         }
     }
     let Some(previous) = previous else { return Ok(1) };
-    let (was, is) = (&previous.renewal.store, &renewal.store);
-    if was.incarnation != is.incarnation || is.commit_sequence < was.commit_sequence {
-        return Err(Error::refused(
-            "store-went-back",
-            format!(
-                "{}: its store is {} at commit {}, but it renewed with {} at commit {}; a backup was restored: keep it closed",
-                renewal.region, is.incarnation, is.commit_sequence, was.incarnation, was.commit_sequence
-            ),
-        ));
-    }
+    judge_continuity(previous, renewal)?;
     Ok(previous.sequence + 1)
 }
 

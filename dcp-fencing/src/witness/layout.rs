@@ -3,7 +3,7 @@
 use dcp_core::Error;
 use dcp_core::ids::{RegionId, SliceRef};
 use dcp_core::ownership::{Epoch, WriteGrant};
-use dcp_core::ports::{Entry, Key, LeaseReading, LeaseRenewal, StoreIdentity};
+use dcp_core::ports::{Entry, Kept, Key, LeaseReading, LeaseRenewal, Shown, StoreIdentity};
 use dcp_core::signed::{Envelope, Keyring};
 use serde::{Deserialize, Serialize};
 
@@ -29,15 +29,31 @@ pub(crate) fn lease_key(region: &RegionId) -> Result<Key, Error> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StoredLease {
-    pub(crate) sequence: u64,
+    sequence: u64,
     slices: Vec<(SliceRef, Epoch)>,
-    pub(crate) store: StoreIdentity,
+    store: StoreIdentity,
+    kept: Kept,
+    readmitted: bool,
 }
 
 impl StoredLease {
     pub(crate) fn of(renewal: &LeaseRenewal, sequence: u64) -> Self {
-        let slices = renewal.slices.iter().map(|(slice, epoch)| (slice.clone(), *epoch)).collect();
-        Self { sequence, slices, store: renewal.store }
+        Self::of_reading(&LeaseReading::of(renewal, sequence, 0))
+    }
+
+    /// The same lease, with its region readmitted.
+    pub(crate) fn readmitting(reading: &LeaseReading) -> Self {
+        Self { readmitted: true, ..Self::of_reading(reading) }
+    }
+
+    fn of_reading(reading: &LeaseReading) -> Self {
+        Self {
+            sequence: reading.sequence,
+            slices: reading.slices.iter().map(|(slice, epoch)| (slice.clone(), *epoch)).collect(),
+            store: reading.store,
+            kept: reading.kept.clone(),
+            readmitted: reading.readmitted,
+        }
     }
 
     pub(crate) fn to_value(&self) -> Result<Vec<u8>, Error> {
@@ -48,8 +64,11 @@ impl StoredLease {
 pub(crate) fn read_lease(region: &RegionId, entry: &Entry) -> Result<LeaseReading, Error> {
     let stored: StoredLease = serde_json::from_slice(&entry.value)
         .map_err(|cause| Error::corrupt("bad-lease", format!("{}: {cause}", entry.key)))?;
-    let renewal = LeaseRenewal::new(region.clone(), stored.slices.into_iter().collect(), stored.store);
-    Ok(LeaseReading { sequence: stored.sequence, revision: entry.revision.get(), renewal })
+    let renewal = LeaseRenewal::new(region.clone(), stored.slices.into_iter().collect(), stored.store)
+        .with_continuity(stored.kept, Shown::default());
+    let mut reading = LeaseReading::of(&renewal, stored.sequence, entry.revision.get());
+    reading.readmitted = stored.readmitted;
+    Ok(reading)
 }
 
 pub(crate) fn write_grant(grant: &WriteGrant) -> Result<Vec<u8>, Error> {

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use dcp_core::demand;
 use dcp_core::digest::Digest;
 use dcp_core::ids::{RegionId, RunId, SliceRef};
+use dcp_core::log::LogId;
 use dcp_core::ownership::{Claim, Epoch, Evidence, Ownership, WriteGrant};
-use dcp_core::ports::{Key, LeaseRenewal, StateStore, StoreIdentity, Transaction, Witness};
-use dcp_core::position::{Cut, LogIncarnation};
+use dcp_core::ports::{Kept, Key, LeaseRenewal, Shown, StateStore, StoreIdentity, Transaction, Witness};
+use dcp_core::position::{Cut, LogIncarnation, PrefixDigest};
 use dcp_core::testing::fixtures::{TwoRegions, east, orders, slice_a, slice_b, west};
 use dcp_core::testing::{Clause, Violation};
 use dcp_core::treaty::Treaty;
@@ -35,11 +36,17 @@ pub(crate) fn table<W: Witnesses>() -> Vec<Clause> {
         "W3" "a claim on a lease that was renewed meanwhile fails" w3_a_claim_fails_if_a_renewal_slipped_in
         "W4" "a claim whose answer was lost is recognised by run, plan and nonce" w4_an_unknown_outcome_is_resolved_by_the_claim
         "W5" "a renewal after a takeover is fenced and writes nothing" w5_renewal_after_a_takeover_is_fenced
-        "W6" "a restored or other store is refused" w6_a_store_that_went_back_is_refused
+        "W6" "an event store that is another one, or has made fewer commits, is refused" w6_a_store_that_went_back_is_refused
         "W7" "records that the treaty does not allow are refused" w7_unlawful_records_are_refused
         "W8" "a chain that does not verify is not answered" w8_chains_are_verified_on_read
+        "W9" "an event store that cannot show what it kept is refused for good" w9_an_event_store_shows_what_it_kept
+        "W10" "a state store that cannot show its mark is refused for good" w10_a_state_store_shows_its_mark
+        "W11" "evidence that the takeover rule does not allow moves nothing" w11_evidence_is_the_takeover_rules
     }
 }
+
+// Longer than the treaty's challenger waits.
+const WAITED: u64 = 10_000_000_000;
 
 struct Scene {
     world: TwoRegions,
@@ -68,8 +75,8 @@ impl Scene {
         self.world.sign(&Ownership::succeed(&self.world.genesis(slice), by, claim, evidence))
     }
 
-    fn attested(&self, slice: &SliceRef, by: RegionId, nonce: u8) -> WriteGrant {
-        let evidence = Evidence::Attested { statement: "a test".to_owned() };
+    fn sealed(&self, slice: &SliceRef, by: RegionId, nonce: u8) -> WriteGrant {
+        let evidence = self.world.sealed(&self.world.genesis(slice));
         self.takeover(slice, by, Self::claim("run", nonce), evidence)
     }
 
@@ -95,7 +102,7 @@ fn kind(outcome: Result<(), Failure>) -> Option<ErrorKind> {
 /// W1: also when both were decided from the same head.
 pub(crate) async fn w1_of_two_claims_of_one_epoch_one_wins<W: Witnesses>() -> Result<(), Violation> {
     let scene = Scene::set::<W>().await?;
-    let (east_claims, west_claims) = (scene.attested(&scene.a, east(), 1), scene.attested(&scene.a, west(), 2));
+    let (east_claims, west_claims) = (scene.sealed(&scene.a, east(), 1), scene.sealed(&scene.a, west(), 2));
     let (first, second) = tokio::join!(
         scene.witness.claim(std::slice::from_ref(&east_claims), None),
         scene.witness.claim(std::slice::from_ref(&west_claims), None)
@@ -110,8 +117,8 @@ pub(crate) async fn w1_of_two_claims_of_one_epoch_one_wins<W: Witnesses>() -> Re
 /// W2.
 pub(crate) async fn w2_a_claim_is_whole_or_not_at_all<W: Witnesses>() -> Result<(), Violation> {
     let scene = Scene::set::<W>().await?;
-    scene.witness.claim(&[scene.attested(&scene.b, west(), 1)], None).await?;
-    let both = [scene.attested(&scene.a, east(), 2), scene.attested(&scene.b, east(), 3)];
+    scene.witness.claim(&[scene.sealed(&scene.b, west(), 1)], None).await?;
+    let both = [scene.sealed(&scene.a, east(), 2), scene.sealed(&scene.b, east(), 3)];
     let outcome = kind(scene.witness.claim(&both, None).await);
     demand!(outcome == Some(ErrorKind::Conflict), "a claim of a chain that has moved was answered with {outcome:?}");
     demand!(scene.epoch(&scene.a).await? == 1, "half of a refused claim was written");
@@ -128,7 +135,7 @@ pub(crate) async fn w3_a_claim_fails_if_a_renewal_slipped_in<W: Witnesses>() -> 
         let evidence = Evidence::LeaseRunOut {
             lease_revision: lease,
             last_sequence: seen.sequence,
-            waited_nanos: 1,
+            waited_nanos: WAITED,
             mirrored_ends: Cut::new(),
         };
         let record = scene.takeover(&scene.a, east(), Scene::claim("run", 1), evidence);
@@ -142,7 +149,7 @@ pub(crate) async fn w3_a_claim_fails_if_a_renewal_slipped_in<W: Witnesses>() -> 
 /// W4: repeated, the claim has no further effect; another attempt of the same run is not it.
 pub(crate) async fn w4_an_unknown_outcome_is_resolved_by_the_claim<W: Witnesses>() -> Result<(), Violation> {
     let scene = Scene::set::<W>().await?;
-    let record = scene.attested(&scene.a, east(), 1);
+    let record = scene.sealed(&scene.a, east(), 1);
     scene.store.lose_answers(1);
     let doubt = scene.witness.claim(std::slice::from_ref(&record), None).await;
     demand!(matches!(doubt, Err(Failure::InDoubt(_))), "a lost answer was reported as {doubt:?}");
@@ -150,7 +157,7 @@ pub(crate) async fn w4_an_unknown_outcome_is_resolved_by_the_claim<W: Witnesses>
     demand!(head.as_ref().map(|head| &head.claim) == Some(&record.claim), "the claim is not in the chain: {head:?}");
     scene.witness.claim(std::slice::from_ref(&record), None).await?;
     demand!(scene.epoch(&scene.a).await? == 2, "a repeated claim raised the epoch again");
-    let other_attempt = scene.attested(&scene.a, east(), 9);
+    let other_attempt = scene.sealed(&scene.a, east(), 9);
     let outcome = kind(scene.witness.claim(&[other_attempt], None).await);
     demand!(outcome == Some(ErrorKind::Conflict), "another attempt's claim was taken for this one: {outcome:?}");
     Ok(())
@@ -160,7 +167,7 @@ pub(crate) async fn w4_an_unknown_outcome_is_resolved_by_the_claim<W: Witnesses>
 pub(crate) async fn w5_renewal_after_a_takeover_is_fenced<W: Witnesses>() -> Result<(), Violation> {
     let scene = Scene::set::<W>().await?;
     let before = scene.witness.renew(&scene.renewal(1)).await?;
-    scene.witness.claim(&[scene.attested(&scene.a, east(), 1)], None).await?;
+    scene.witness.claim(&[scene.sealed(&scene.a, east(), 1)], None).await?;
     let outcome = kind(scene.witness.renew(&scene.renewal(2)).await.map(|_| ()));
     demand!(outcome == Some(ErrorKind::Fenced), "a renewal after the takeover was answered with {outcome:?}");
     let after = scene.witness.lease(&west()).await?;
@@ -192,7 +199,7 @@ pub(crate) async fn w7_unlawful_records_are_refused<W: Witnesses>() -> Result<()
     let run_out = |revision| Evidence::LeaseRunOut {
         lease_revision: revision,
         last_sequence: 1,
-        waited_nanos: 1,
+        waited_nanos: WAITED,
         mirrored_ends: Cut::new(),
     };
     let without = scene.takeover(&scene.a, east(), Scene::claim("run", 1), Evidence::Genesis);
@@ -220,5 +227,96 @@ pub(crate) async fn w8_chains_are_verified_on_read<W: Witnesses>() -> Result<(),
     let head = scene.witness.ownership(&scene.a).await;
     let corrupt = head.as_ref().err().map(Error::kind) == Some(ErrorKind::Corrupt);
     demand!(corrupt, "a head without its chain was answered: {head:?}");
+    Ok(())
+}
+
+fn prefix(count: u64, life: u8) -> PrefixDigest {
+    PrefixDigest { count, digest: Digest::from_bytes([life; 32]) }
+}
+
+fn companion() -> LogId {
+    LogId::heartbeats(&orders(), &west()).unwrap()
+}
+
+impl Scene {
+    // Commits of the renewal, the prefix of the companion log that is kept, and what is shown.
+    fn showing(
+        &self,
+        commit: u64,
+        kept: PrefixDigest,
+        since: Option<u64>,
+        shown: Option<PrefixDigest>,
+    ) -> LeaseRenewal {
+        let kept = Kept::new([(companion(), kept)].into(), Some(Digest::ZERO));
+        let shown = shown.into_iter().map(|prefix| (companion(), prefix)).collect();
+        self.renewal(commit).with_continuity(kept, Shown::new(since, shown, vec![Digest::ZERO]))
+    }
+
+    async fn code(&self, renewal: &LeaseRenewal) -> Option<String> {
+        self.witness.renew(renewal).await.err().map(|failure| failure.code().to_owned())
+    }
+}
+
+/// W9: a shorter one, one with other records, and any of them however far it has got; a sound one
+/// passes, one that shows another renewal's prefix reads the lease first.
+pub(crate) async fn w9_an_event_store_shows_what_it_kept<W: Witnesses>() -> Result<(), Violation> {
+    let scene = Scene::set::<W>().await?;
+    scene.witness.renew(&scene.showing(7, prefix(3, 1), None, None)).await?;
+    let refused = Some("store-went-back".to_owned());
+    for (commit, shown) in [(7, None), (8, Some(prefix(3, 2))), (500, Some(prefix(3, 2))), (500, None)] {
+        let code = scene.code(&scene.showing(commit, prefix(90, 2), Some(1), shown)).await;
+        demand!(code == refused, "a store at commit {commit} that shows {shown:?} was answered with {code:?}");
+    }
+    let earlier = scene.code(&scene.showing(8, prefix(4, 1), None, Some(prefix(2, 1)))).await;
+    demand!(earlier.as_deref() == Some("other-renewal"), "another renewal's prefix was answered with {earlier:?}");
+    let forgetful = scene.renewal(8).with_continuity(
+        Kept::new([].into(), Some(Digest::ZERO)),
+        Shown::new(Some(1), [(companion(), prefix(3, 1))].into(), vec![Digest::ZERO]),
+    );
+    let code = scene.code(&forgetful).await;
+    demand!(code.as_deref() == Some("keeps-less"), "a renewal that keeps less was answered with {code:?}");
+    let sound = scene.code(&scene.showing(8, prefix(4, 1), Some(1), Some(prefix(3, 1)))).await;
+    demand!(sound.is_none(), "a store that shows what it kept was answered with {sound:?}");
+    Ok(())
+}
+
+/// W10: one that was lost, and one that was restored; a sound one may hold several marks.
+pub(crate) async fn w10_a_state_store_shows_its_mark<W: Witnesses>() -> Result<(), Violation> {
+    let scene = Scene::set::<W>().await?;
+    let mark = |number: u8| Digest::from_bytes([number; 32]);
+    let renewal = |since, shown: &[u8], sent: u8| {
+        let shown = Shown::new(since, BTreeMap::new(), shown.iter().map(|number| mark(*number)).collect());
+        scene.renewal(7).with_continuity(Kept::new(BTreeMap::new(), Some(mark(sent))), shown)
+    };
+    scene.witness.renew(&renewal(None, &[], 1)).await?;
+    scene.witness.renew(&renewal(Some(1), &[1], 2)).await?;
+    for shown in [&[][..], &[1], &[9, 1]] {
+        let code = scene.code(&renewal(Some(2), shown, 3)).await;
+        demand!(code.as_deref() == Some("state-went-back"), "marks {shown:?} were answered with {code:?}");
+    }
+    let sound = scene.code(&renewal(Some(2), &[1, 2], 3)).await;
+    demand!(sound.is_none(), "a store with the mark was answered with {sound:?}");
+    Ok(())
+}
+
+/// W11: of a `leased` scope.
+pub(crate) async fn w11_evidence_is_the_takeover_rules<W: Witnesses>() -> Result<(), Violation> {
+    let scene = Scene::set::<W>().await?;
+    let lease = scene.witness.renew(&scene.renewal(1)).await?.revision;
+    let run_out = |waited_nanos| Evidence::LeaseRunOut {
+        lease_revision: lease,
+        last_sequence: 1,
+        waited_nanos,
+        mirrored_ends: Cut::new(),
+    };
+    let attested = Evidence::Attested { statement: "a test".to_owned() };
+    for evidence in [attested, Evidence::Sealed { ends: Cut::new() }, run_out(0), run_out(8_007_999_999)] {
+        let record = scene.takeover(&scene.a, east(), Scene::claim("run", 1), evidence.clone());
+        let outcome = scene.witness.claim(&[record], Some((&west(), lease))).await;
+        let code = outcome.as_ref().err().map(Failure::code);
+        demand!(code == Some("unlawful-evidence"), "{evidence:?} was answered with {outcome:?}");
+    }
+    let lawful = scene.takeover(&scene.a, east(), Scene::claim("run", 1), run_out(8_008_000_000));
+    scene.witness.claim(&[lawful], Some((&west(), lease))).await?;
     Ok(())
 }

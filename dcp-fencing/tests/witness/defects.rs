@@ -1,5 +1,6 @@
 //! Witnesses with one defect each, around the correct one.
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -7,7 +8,8 @@ use async_trait::async_trait;
 use dcp_core::ids::{RegionId, SliceRef};
 use dcp_core::ownership::{Evidence, WriteGrant};
 use dcp_core::ports::{
-    Condition, Entry, Key, LeaseReading, LeaseRenewal, Revision, StateStore, StoreIdentity, Transaction, Witness, Write,
+    Condition, Entry, Kept, Key, LeaseReading, LeaseRenewal, Revision, StateStore, StoreIdentity, Transaction, Witness,
+    Write,
 };
 use dcp_core::position::LogIncarnation;
 use dcp_core::signed::Envelope;
@@ -39,10 +41,16 @@ defects! {
     IgnoresTheNonce
     /// Renews whatever it is asked to.
     RenewsForAnyone
-    /// Does not compare the store with the last one.
+    /// Compares neither incarnation nor commits of the store with the last ones.
     ForgetsTheStore
+    /// Counts the store's commits, and asks for no prefix.
+    CountsCommits
+    /// Keeps no mark of the state store.
+    ForgetsTheMark
     /// Takes a lease as evidence whether or not the claim is conditional on it.
     BelievesAnyLease
+    /// Takes any evidence for any takeover rule.
+    BelievesAnyEvidence
     /// Reads the head and not its chain.
     ReadsHeadsOnly
 }
@@ -106,6 +114,19 @@ struct Defective {
 }
 
 impl Defective {
+    // As a claim does, without judging.
+    async fn write(&self, records: &[WriteGrant]) -> Result<(), Failure> {
+        let mut all = Transaction::new();
+        for record in records {
+            let value = serde_json::to_vec(record.envelope()).unwrap();
+            let slice = format!("ownership/{}/{}", record.slice.scope, record.slice.slice);
+            let name = format!("{slice}/record/{:020}", record.epoch.get());
+            all =
+                all.put(Key::new(name).unwrap(), value.clone()).put(Key::new(format!("{slice}/head")).unwrap(), value);
+        }
+        self.store.commit(all).await.map(drop)
+    }
+
     fn has(&self, defect: &str) -> bool {
         self.defect == defect
     }
@@ -134,8 +155,15 @@ impl Witness for Defective {
     async fn renew(&self, renewal: &LeaseRenewal) -> Result<LeaseReading, Failure> {
         if self.has("ForgetsTheStore") {
             let store = StoreIdentity { incarnation: LogIncarnation::from_bytes([0; 16]), commit_sequence: 0 };
-            return self.inner.renew(&LeaseRenewal::new(renewal.region.clone(), renewal.slices.clone(), store)).await;
+            let blind = LeaseRenewal::new(renewal.region.clone(), renewal.slices.clone(), store);
+            return self.inner.renew(&blind.with_continuity(renewal.kept.clone(), renewal.shown.clone())).await;
         }
+        let kept = match self.defect {
+            "CountsCommits" => Kept::new(BTreeMap::new(), renewal.kept.mark),
+            "ForgetsTheMark" => Kept::new(renewal.kept.prefixes.clone(), None),
+            _ => renewal.kept.clone(),
+        };
+        let renewal = &renewal.clone().with_continuity(kept, renewal.shown.clone());
         match self.inner.renew(renewal).await {
             Err(Failure::NotApplied(error)) if self.has("RenewsForAnyone") && error.kind() == ErrorKind::Fenced => {
                 Ok(self.inner.lease(&renewal.region).await.map_err(Failure::NotApplied)?.unwrap())
@@ -162,6 +190,10 @@ impl Witness for Defective {
                 }
                 self.inner.claim(records, lease).await
             }
+            "BelievesAnyEvidence" => match self.inner.claim(records, lease).await {
+                Err(failure) if failure.code() == "unlawful-evidence" => self.write(records).await,
+                outcome => outcome,
+            },
             "BelievesAnyLease" if lease.is_none() => {
                 let named = records.iter().find_map(|record| match &record.evidence {
                     Evidence::LeaseRunOut { lease_revision, .. } => Some(*lease_revision),

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use dcp_core::clock::Entropy;
+use dcp_core::digest::Digest;
 use dcp_core::ids::{RegionId, ScopeId};
 use dcp_core::log::LogId;
 use dcp_core::ports::{EventStore, EventWriter, OwnerBatch, WriterRole};
@@ -24,6 +26,7 @@ pub struct HeartbeatWriter {
     store: Arc<dyn EventStore>,
     region: RegionId,
     companions: BTreeMap<ScopeId, LogId>,
+    entropy: Arc<dyn Entropy>,
     session: Mutex<Option<Box<dyn EventWriter>>>,
 }
 
@@ -35,6 +38,7 @@ impl fmt::Debug for HeartbeatWriter {
 
 impl HeartbeatWriter {
     /// A writer for the scopes that `region` may own slices of, over the region's own store.
+    /// `entropy` draws the marks; it must never draw alike after a restart.
     ///
     /// # Errors
     /// `Invalid` if there is no scope, or a scope's name leaves no room for its companion's.
@@ -42,6 +46,7 @@ impl HeartbeatWriter {
         store: Arc<dyn EventStore>,
         region: RegionId,
         scopes: impl IntoIterator<Item = ScopeId>,
+        entropy: Arc<dyn Entropy>,
     ) -> Result<Self, Error> {
         let companions = scopes
             .into_iter()
@@ -50,7 +55,7 @@ impl HeartbeatWriter {
         if companions.is_empty() {
             return Err(Error::invalid("no-scope", format!("{region}: heartbeats want at least one scope")));
         }
-        Ok(Self { store, region, companions, session: Mutex::new(None) })
+        Ok(Self { store, region, companions, entropy, session: Mutex::new(None) })
     }
 
     /// The companion logs that it writes.
@@ -87,7 +92,8 @@ impl HeartbeatWriter {
         let mut beats: Vec<Lane<'_, _>> = Vec::with_capacity(self.companions.len());
         for (scope, companion) in &self.companions {
             let named: Vec<&LogId> = owned.iter().filter(|log| log.scope() == scope).collect();
-            beats.push(Box::pin(append(writer.as_ref(), companion, named, &ends)));
+            let mark = Digest::from_bytes(self.entropy.draw());
+            beats.push(Box::pin(append(writer.as_ref(), companion, mark, named, &ends)));
         }
         let written = in_lanes(beats, self.companions.len()).await.into_iter().collect::<Result<_, _>>();
         let fenced = matches!(&written, Err(Failure::NotApplied(error)) if error.kind() == ErrorKind::Fenced);
@@ -107,6 +113,7 @@ impl HeartbeatWriter {
 async fn append(
     writer: &dyn EventWriter,
     companion: &LogId,
+    mark: Digest,
     named: Vec<&LogId>,
     ends: &Cut,
 ) -> Result<(LogId, u64), Failure> {
@@ -116,7 +123,7 @@ async fn append(
     };
     let sequence = end(companion)?.count + 1;
     let ends = named.into_iter().map(|log| Ok((log.clone(), end(log)?))).collect::<Result<_, Failure>>()?;
-    let event = Heartbeat { sequence, ends }.to_event(companion).map_err(Failure::NotApplied)?;
+    let event = Heartbeat { sequence, mark, ends }.to_event(companion).map_err(Failure::NotApplied)?;
     writer.append(OwnerBatch::new(companion.clone(), vec![event])).await?;
     Ok((companion.clone(), sequence))
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use dcp_core::clock::Moment;
 use dcp_core::log::LogId;
-use dcp_core::ports::LinkState;
+use dcp_core::ports::{Exposure, LinkState};
 use dcp_core::position::{Cut, PrefixDigest};
 use tokio_util::sync::CancellationToken;
 
 use crate::heartbeat::Heartbeat;
-use crate::lag::{Declared, HeartbeatTracker};
+use crate::lag::HeartbeatTracker;
 use crate::settings::LinkSettings;
 use crate::throttle::Throttle;
 
@@ -110,8 +110,13 @@ impl Live {
         self.lock().tracker.restore(companion, heartbeat);
     }
 
-    pub(super) fn arrived(&self, companion: &LogId, heartbeat: Heartbeat, at: Moment) {
-        self.lock().tracker.arrived(companion, heartbeat, at);
+    /// A read of the source that was sent at `asked` showed these counts.
+    pub(super) fn showed<'a>(&self, asked: Moment, counts: impl IntoIterator<Item = (&'a LogId, u64)>) {
+        self.lock().tracker.showed(asked, counts);
+    }
+
+    pub(super) fn arrived(&self, companion: &LogId, heartbeat: Heartbeat) {
+        self.lock().tracker.arrived(companion, heartbeat);
     }
 
     pub(super) fn settle(&self, applied: &BTreeMap<LogId, PrefixDigest>) {
@@ -124,7 +129,7 @@ impl Live {
         (view, inner.all_known())
     }
 
-    pub(super) fn declare(&self, now: Moment, applied: &BTreeMap<LogId, PrefixDigest>) -> BTreeMap<LogId, Declared> {
+    pub(super) fn declare(&self, now: Moment, applied: &BTreeMap<LogId, PrefixDigest>) -> BTreeMap<LogId, Exposure> {
         let inner = self.lock();
         inner.tracker.declare(now, applied, &inner.all_known())
     }

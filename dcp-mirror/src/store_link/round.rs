@@ -54,6 +54,7 @@ impl<'a> Worker<'a> {
         if link.ports.clock.now() < self.retry_at {
             return Ok(false);
         }
+        let asked = link.ports.clock.now();
         let ends = match ask(link, interrupt, link.ports.source.ends(&self.all)).await {
             Ok(ends) => ends,
             Err(missed) => return self.missed(None, None, missed).await,
@@ -67,6 +68,9 @@ impl<'a> Worker<'a> {
         if let Err((log, missed)) = compare(link, interrupt, &mut observed).await {
             return self.missed(Some(&log), Some(&ends), missed).await;
         }
+        // Of another history the counts say nothing about what is missing here.
+        let same = observed.iter().filter(|(_, view)| view.agrees());
+        link.live.showed(asked, same.map(|(log, view)| (log, view.source.prefix.count)));
         match decide(&stored, &observed) {
             Decision::Rest => {
                 self.settle();
@@ -211,8 +215,8 @@ impl<'a> Worker<'a> {
         }
         match turn.ended {
             Ok(()) => {
-                for (heartbeat, at) in turn.heartbeats {
-                    link.live.arrived(log, heartbeat, at);
+                for heartbeat in turn.heartbeats {
+                    link.live.arrived(log, heartbeat);
                 }
                 Ok(true)
             }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use dcp_core::clock::Moment;
 use dcp_core::event::{Placed, Record};
 use dcp_core::log::LogId;
 use dcp_core::ports::{CopyBatch, EventSourceExt as _, EventWriter};
@@ -32,7 +31,7 @@ pub(super) enum Trouble {
 #[derive(Debug)]
 pub(super) struct Turn {
     pub(super) copied: u64,
-    pub(super) heartbeats: Vec<(Heartbeat, Moment)>,
+    pub(super) heartbeats: Vec<Heartbeat>,
     pub(super) ended: Result<(), Trouble>,
 }
 
@@ -150,11 +149,10 @@ fn size(record: &Record) -> usize {
     record.payload.len() + key + headers + record.stream.as_str().len() + record.event_type.len()
 }
 
-fn collect_heartbeats(link: &StoreLink, log: &LogId, placed: &[Placed], found: &mut Vec<(Heartbeat, Moment)>) {
-    let now = link.ports.clock.now();
+fn collect_heartbeats(link: &StoreLink, log: &LogId, placed: &[Placed], found: &mut Vec<Heartbeat>) {
     for placed in placed {
         match Heartbeat::of_record(&placed.record) {
-            Ok(heartbeat) => found.push((heartbeat, now)),
+            Ok(heartbeat) => found.push(heartbeat),
             Err(cause) => tracing::warn!(
                 target: telemetry::TARGET, link = %link.settings.id, %log, %cause, "{}", telemetry::HEARTBEAT_REFUSED
             ),

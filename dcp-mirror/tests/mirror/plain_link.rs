@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use dcp_core::clock::Moment;
+use dcp_core::digest::Digest;
 use dcp_core::event::Placed;
 use dcp_core::ids::{CursorName, LinkId, RegionId};
 use dcp_core::log::LogId;
@@ -322,7 +323,7 @@ impl<P: Planted> MirrorLinkFixture for PlainFixture<P> {
         let sequence = source.end(&companion).await.map_err(Failure::NotApplied)?.prefix.count + 1;
         let at =
             postcard::to_stdvec(&source_now).map_err(|e| Failure::NotApplied(Error::invalid("bad", e.to_string())))?;
-        let heartbeat = Heartbeat { sequence, ends: BTreeMap::new() };
+        let heartbeat = Heartbeat { sequence, mark: Digest::ZERO, ends: BTreeMap::new() };
         let event = heartbeat.to_event(&companion).map_err(Failure::NotApplied)?.with_header("at", Bytes::from(at));
         let writer = source.open_writer(std::slice::from_ref(&companion), WriterRole::Companion).await?;
         writer.append(OwnerBatch::new(companion, vec![event])).await.map(drop)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use dcp_core::clock::Moment;
+use dcp_core::clock::{Moment, SeededEntropy};
 use dcp_core::ids::ScopeId;
 use dcp_core::log::LogId;
 use dcp_core::ports::EventStore;
@@ -37,7 +37,8 @@ impl MirrorLinkFixture for StoreFixture {
 
     async fn beat(source: Arc<dyn EventStore>, owned: BTreeSet<LogId>, _source_now: Moment) -> Result<(), Failure> {
         let scopes: BTreeSet<ScopeId> = owned.iter().map(|log| log.scope().clone()).collect();
-        let writer = HeartbeatWriter::new(source, west(), scopes).map_err(Failure::NotApplied)?;
+        let marks = Arc::new(SeededEntropy::new(1, "marks"));
+        let writer = HeartbeatWriter::new(source, west(), scopes, marks).map_err(Failure::NotApplied)?;
         writer.beat(&owned).await.map(drop)
     }
 }

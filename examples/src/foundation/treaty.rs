@@ -11,20 +11,14 @@ use dcp_core::treaty::{ScopeTerms, TakeoverRule, Treaty};
 
 use crate::orders::Home;
 
-/// Time to live of an ownership lease, as the library recommends it for production.
-pub const OWNERSHIP_TTL: Duration = Duration::from_secs(8);
-
 // Two quartz clocks differ by some 100 ppm at worst; 1,000 leaves room for a bad virtual machine.
 const RATE_ERROR_PPM: u32 = 1_000;
 
 // Partitions of each slice: 10, 15, 25 and 50 % of 20.
 const SLICES: [(&str, std::ops::Range<u32>); 4] = [("s10", 0..2), ("s15", 2..5), ("s25", 5..10), ("s50", 10..20)];
 
-/// Lease terms from the time to live alone: a client counts an answer within a quarter of it.
-///
-/// # Errors
-/// `Invalid` if the time to live is too short to be kept.
-pub fn lease_terms(ttl: Duration) -> Result<LeaseTerms, Error> {
+// A client counts an answer within a quarter of the time to live.
+pub(crate) fn lease_terms(ttl: Duration) -> Result<LeaseTerms, Error> {
     LeaseTerms::new(ttl, RATE_ERROR_PPM, (ttl / 4).min(Duration::from_secs(2)))
 }
 

@@ -47,6 +47,9 @@ pub struct Ingredients {
     pub entropy: Arc<dyn Entropy>,
     /// Randomness of pauses.
     pub jitter: Arc<dyn Entropy>,
+    /// Randomness of the marks by which the witness tells that the stores have not gone back: never
+    /// drawn alike again, also after a restart.
+    pub marks: Arc<dyn Entropy>,
     /// Failpoints.
     pub failpoints: Arc<dyn Failpoints>,
     /// The event store.
@@ -146,7 +149,7 @@ pub fn assemble(from: Ingredients) -> Result<Assembled, Error> {
 /// As [`assemble`].
 pub fn assemble_with(from: Ingredients, fittings: &dyn Fittings) -> Result<Assembled, Error> {
     let scopes = from.treaty.scopes().keys().cloned();
-    let writer = HeartbeatWriter::new(Arc::clone(&from.store), from.region.clone(), scopes)?;
+    let writer = HeartbeatWriter::new(Arc::clone(&from.store), from.region.clone(), scopes, Arc::clone(&from.marks))?;
     let beats = Arc::new(Beats {
         region: from.region.clone(),
         writer,
@@ -159,6 +162,8 @@ pub fn assemble_with(from: Ingredients, fittings: &dyn Fittings) -> Result<Assem
         from.treaty.lease().clone(),
         Arc::clone(&from.clock),
         Arc::clone(&beats) as _,
+        Arc::clone(&from.state),
+        Arc::clone(&from.marks),
     ));
     let watch = Arc::new(PeerWatch::new(
         Arc::clone(&from.witness),

@@ -7,11 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use dcp_core::clock::Clock;
 use dcp_core::ids::{RegionId, SliceRef};
+use dcp_core::log::LogId;
 use dcp_core::ownership::WriteGrant;
-use dcp_core::ports::{EventStore, LeaseHoldings, StoreIdentity};
+use dcp_core::ports::{EventStore, LeaseHoldings};
+use dcp_core::position::PrefixDigest;
 use dcp_core::treaty::Treaty;
 use dcp_core::{Error, ErrorKind, Failure};
-use dcp_fencing::BeforeRenewal;
+use dcp_fencing::{BeforeRenewal, StoreHistory};
 use dcp_mirror::HeartbeatWriter;
 use tokio_util::sync::CancellationToken;
 
@@ -66,8 +68,12 @@ impl Beats {
 
 #[async_trait]
 impl BeforeRenewal for Beats {
-    async fn before_renewal(&self, held: &BTreeMap<SliceRef, WriteGrant>) -> Result<StoreIdentity, Error> {
+    async fn before_renewal(
+        &self,
+        held: &BTreeMap<SliceRef, WriteGrant>,
+        remembered: &BTreeMap<LogId, PrefixDigest>,
+    ) -> Result<StoreHistory, Error> {
         self.beat(held.keys()).await?;
-        self.store.identity().await
+        StoreHistory::of(self.store.as_ref(), self.writer.companions().cloned(), remembered).await
     }
 }

@@ -225,6 +225,7 @@ impl Region {
             signer: Arc::clone(&self.signer),
             entropy: Arc::new(SeededEntropy::new(self.around.seed, &format!("{}/plane/life {life}", self.name()))),
             jitter: Arc::new(SeededEntropy::new(self.around.seed, &format!("{}/jitter/life {life}", self.name()))),
+            marks: Arc::new(SeededEntropy::new(self.around.seed, &format!("{}/marks/life {life}", self.name()))),
             failpoints: Arc::new(Trapped { trap: Arc::clone(&self.trap), kill }),
             store: Arc::new(CarriedStore::new(process, Arc::clone(&self.store))),
             state: Arc::new(CarriedState::new(local.clone(), state)),
