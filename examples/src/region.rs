@@ -22,9 +22,11 @@ use dcp_core::Error;
 use dcp_core::clock::{Clock, SeededEntropy, SystemClock};
 use dcp_core::control_plane::Worker;
 use dcp_core::ports::EventStore;
+use dcp_core::recovery::Peer;
 use dcp_core::remote::{Deadlines, RemoteEndpoint, RemoteServer, RemoteStateStore};
 use dcp_core::state::embedded::{EmbeddedStateSettings, EmbeddedStateStore};
 use dcp_core::store::embedded::{EmbeddedEventSettings, EmbeddedEventStore};
+use dcp_core::treaty::Treaty;
 use dcp_fencing::StateStoreWitness;
 use tokio_util::sync::CancellationToken;
 
@@ -72,13 +74,8 @@ pub async fn run(settings: RegionSettings, fittings: &dyn Fittings) -> Result<()
     let events = Arc::new(once_free(&*clock, || EmbeddedEventStore::open(&events)).await?);
     let store = fittings.store(Arc::clone(&events) as Arc<dyn EventStore>);
 
-    let deadlines = Deadlines::new(treaty.lease().request_deadline());
-    let to_witness =
-        RemoteEndpoint::new(settings.witness, &bearer(Door::Witness)?, deadlines.clone(), Arc::clone(&clock))?;
-    let to_peer = RemoteEndpoint::new(settings.peer_address, &bearer(Door::Region)?, deadlines, Arc::clone(&clock))?;
-    let witness = StateStoreWitness::new(Arc::new(RemoteStateStore::new(to_witness)), Arc::clone(&treaty));
     let failpoints = Arc::new(HeldFailpoints::new(settings.crash_after.clone()));
-    let mut peer = remote_handover::peer(&to_peer, &treaty, &settings.peer)?;
+    let (witness, mut peer) = neighbours(&settings, &treaty, &clock)?;
     peer.source = fittings.source(&settings.peer, peer.source, &store);
     let ingredients = Ingredients {
         region: settings.region.clone(),
@@ -122,4 +119,20 @@ pub async fn run(settings: RegionSettings, fittings: &dyn Fittings) -> Result<()
     state.close().await;
     models.close().await;
     ended
+}
+
+// Whom this region talks to, each over a socket and under the key of its door.
+fn neighbours(
+    settings: &RegionSettings,
+    treaty: &Arc<Treaty>,
+    clock: &Arc<dyn Clock>,
+) -> Result<(StateStoreWitness, Peer), Error> {
+    let endpoint = |address, door| {
+        let deadlines = Deadlines::new(treaty.lease().request_deadline());
+        RemoteEndpoint::new(address, &settings.foundation.bearer(door)?, deadlines, Arc::clone(clock))
+    };
+    let to_witness = endpoint(settings.witness, Door::Witness)?;
+    let witness = StateStoreWitness::new(Arc::new(RemoteStateStore::new(to_witness)), Arc::clone(treaty));
+    let to_peer = endpoint(settings.peer_address, Door::Region)?;
+    Ok((witness, remote_handover::peer(&to_peer, treaty, &settings.peer)?))
 }
