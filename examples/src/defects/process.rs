@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use dcp_core::clock::{Clock as _, Moment, SystemClock};
 use dcp_core::event::EventId;
 use dcp_core::fence::Fence;
 use dcp_core::ids::{CursorName, RegionId, ScopeId};
@@ -87,7 +88,7 @@ impl Fittings for Planted {
             inner: source,
             local: Arc::clone(local),
             hidden: Arc::clone(&hidden),
-            failures: AtomicU32::new(0),
+            silent: Mutex::default(),
         };
         Arc::new(HidesTail::over(Arc::new(watched), hidden))
     }
@@ -113,8 +114,8 @@ impl Fittings for Planted {
     }
 }
 
-/// So many questions in a row without an answer mean that the other region is dark.
-const DARK_AFTER: u32 = 2;
+/// A source that has not answered for so long is dark, and not only slow.
+const DARK_AFTER: Duration = Duration::from_millis(1_500);
 
 /// Notes what had been mirrored when the other region stopped answering.
 #[derive(Debug)]
@@ -123,32 +124,42 @@ struct WatchedSource {
     inner: Arc<dyn EventSource>,
     local: Arc<dyn EventStore>,
     hidden: Arc<Mutex<Cut>>,
-    failures: AtomicU32,
+    // When it first did not answer, and what was mirrored then; none while it answers.
+    silent: Mutex<Option<(Moment, Cut)>>,
 }
 
 impl WatchedSource {
+    // A link that is paused meanwhile asks nothing: the first question afterwards shows how long it was.
     async fn note(&self, error: Option<&Error>) {
+        let now = SystemClock::new().now();
+        let since = lock(&self.silent).clone();
         let dark = error.is_some_and(|error| error.kind() == ErrorKind::Retry);
-        if !dark {
-            self.failures.store(0, Ordering::SeqCst);
-        } else if self.failures.fetch_add(1, Ordering::SeqCst) + 1 == DARK_AFTER {
-            self.hide().await;
+        match since {
+            None if dark => {
+                let mirrored = self.mirrored().await.unwrap_or_default();
+                *lock(&self.silent) = Some((now, mirrored));
+            }
+            Some((since, mirrored)) if now.since(since) >= DARK_AFTER => {
+                let mut hidden = lock(&self.hidden);
+                if hidden.is_empty() {
+                    *hidden = mirrored;
+                }
+            }
+            Some(_) if !dark => *lock(&self.silent) = None,
+            _ => {}
         }
     }
 
     // Of the users' logs of that region; what it has said of other logs stays true.
-    async fn hide(&self) {
-        let Ok(logs) = self.local.logs().await else { return };
-        let Ok(ends) = self.local.ends(&logs).await else { return };
-        let mut hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
-        if hidden.is_empty() {
-            *hidden = ends
-                .iter()
-                .filter(|(log, _)| !log.is_companion() && log.origin() == &self.of)
-                .map(|(log, end)| (log.clone(), *end))
-                .collect();
-        }
+    async fn mirrored(&self) -> Result<Cut, Error> {
+        let ends = self.local.ends(&self.local.logs().await?).await?;
+        let own = ends.iter().filter(|(log, _)| !log.is_companion() && log.origin() == &self.of);
+        Ok(own.map(|(log, end)| (log.clone(), *end)).collect())
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[async_trait]
