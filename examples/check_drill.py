@@ -235,7 +235,7 @@ def read_in_doubt(orders, out, report):
     return lines - {None}
 
 def check_acks(orders, out, dumps, in_doubt, passed, report):
-    first, times = {}, defaultdict(lambda: array("q"))  # by line; all answers by (slice, epoch)
+    first, times, ends = {}, *[defaultdict(lambda: array("q")) for _ in "ab"]  # by line; by (slice, epoch)
     for region in REGIONS:
         path = os.path.join(out, "acks", f"{region}.jsonl")
         for event, stated, name, by, epoch, sent, answered, position in json_lines(path, ACK, "acks-form", report):
@@ -248,21 +248,21 @@ def check_acks(orders, out, dumps, in_doubt, passed, report):
                 report.bad("acks-once", f"line {line} is elsewhere a second time")
             sent <= answered or report.bad("acks-times", f"line {line}")
             times[SLICES[log >> 1], epoch].append(answered)
+            ends[SLICES[log >> 1], epoch].append(answered if epoch == 1 else sent)  # only epoch 1 ends in a takeover
     for line in set(orders.numbers()) - first.keys():
         report.bad("acks-once", f"line {line} is not acknowledged")
     for name in ("acks-form", "acks-once", "acks-times"):
         report.close(name, f"{sum(map(len, times.values()))} answers for {len(first)} of {len(orders.numbers())} lines")
-    check_f2(times, passed, report)
+    check_f2(times, ends, passed, report)
     dumps and check_acks_held(first, dumps, in_doubt, report)
 
-def check_f2(times, passed, report):
-    """Nobody counted an answer under an epoch after the first under a later one, which a passed run has."""
+def check_f2(times, ends, passed, report):
+    """After the first answer under a later epoch nobody counts one under an older; a planned move lets those arrive."""
     barrier, changes = {}, Counter()  # by slice, the first answer under any higher epoch
     for part, epoch in sorted(times, key=lambda key: -key[1]):
-        limit = barrier.get(part, 2 ** 63)
-        changes[part] += part in barrier
-        for answered in [at for at in times[part, epoch] if at > limit]:
-            report.bad("F2", f"{part}: epoch {epoch} at {answered}, a later epoch from {limit}")
+        limit, changes[part] = barrier.get(part, 2 ** 63), changes[part] + (part in barrier)
+        late = [end for end in ends[part, epoch] if end > limit]
+        late and report.bad("F2", f"{part}: epoch {epoch}, {len(late)} to {max(late)}, a later epoch from {limit}")
         barrier[part] = min(limit, min(times[part, epoch]))
     for part in [part for part in sorted(set(SLICES[:PARTITIONS])) if passed and not changes[part]]:
         report.bad("F2", f"{part}: no answer under a second epoch")

@@ -83,6 +83,17 @@ fn f2_sees_an_old_answer_after_a_new_one_and_counts_it() {
 }
 
 #[test]
+fn across_a_planned_move_an_answer_may_be_on_its_way() {
+    let arrives_late = |from: &mut Gathered| from.told.acks[5].at_ns = from.told.acks[7].at_ns;
+    assert!(violated(|from, _| arrives_late(from)).is_empty());
+    let asked_late = |from: &mut Gathered| {
+        arrives_late(from);
+        from.told.acks[5].sent_ns = from.told.acks[5].at_ns;
+    };
+    assert_eq!(violated(|from, _| asked_late(from)), ["F2", "F3"]);
+}
+
+#[test]
 fn f3_sees_an_epoch_that_was_over_anothers_and_a_record_that_is_not_there() {
     let late = |from: &mut Gathered| {
         (from.told.acks[2].sent_ns, from.told.acks[2].at_ns) = (8 * SECOND, 8 * SECOND + 1);
