@@ -92,7 +92,7 @@ impl Laid {
         let lock = session.prepared(&texts.lock_partition).await?;
         let (scope, partition) = (log.scope().as_str(), i64::from(log.partition()));
         let named: [Value<'_>; 2] = [&scope, &partition];
-        let (begun, locked) = tokio::join!(biased; session.plain("BEGIN"), session.rows(&lock, &named));
+        let (begun, locked) = tokio::join!(biased; session.begin(), session.rows(&lock, &named));
         begun?;
         let logs = locked?.iter().map(LogRow::read).collect::<Result<Vec<_>, _>>()?;
         let row = logs.iter().find(|row| &row.log == log).cloned();

@@ -18,8 +18,9 @@ use crate::store::wakers::Wakers;
 const WAITING_MAX: usize = 1_024;
 /// Most batches of one transaction.
 const GROUP_MAX: usize = 256;
-/// Most records of one transaction, unless one batch alone has more.
+/// Most records and most bytes of one transaction, unless one batch alone has more.
 const RECORDS_MAX: usize = 10_000;
+const BYTES_MAX: usize = 16 << 20;
 
 type Answer = oneshot::Sender<Result<Done, Failure>>;
 
@@ -96,13 +97,27 @@ impl Lanes {
             }
         }
         tasks.spawn(async move {
-            while let Some(jobs) = lane.take_group() {
+            let lane = Serving(lane);
+            while let Some(jobs) = lane.0.take_group() {
                 let (asked, answers): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.asked, job.answer)).unzip();
                 let outcome = group::write(&server, &log, incarnation, asked).await;
                 wakers.wake(&log);
                 tell(answers, outcome);
             }
         });
+    }
+}
+
+/// A task that takes a lane's groups. However it ends, nobody waits at the lane for a task that is
+/// gone: those who do are in doubt, and the next caller starts another.
+struct Serving(Arc<Lane>);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let mut waiting = lock(&self.0.waiting);
+        if std::mem::take(&mut waiting.served) {
+            waiting.jobs.clear();
+        }
     }
 }
 
@@ -126,15 +141,14 @@ impl Lane {
     /// The next group; none if nobody waits, and then the next caller starts another task.
     fn take_group(&self) -> Option<Vec<Job>> {
         let mut waiting = lock(&self.waiting);
-        let (mut jobs, mut records) = (Vec::new(), 0);
-        while jobs.len() < GROUP_MAX {
-            match waiting.jobs.front() {
-                Some(job) if jobs.is_empty() || records + job.asked.records() <= RECORDS_MAX => {
-                    records += job.asked.records();
-                    jobs.extend(waiting.jobs.pop_front());
-                }
-                _ => break,
+        let (mut jobs, mut records, mut bytes) = (Vec::new(), 0, 0);
+        while let Some(job) = waiting.jobs.front() {
+            let (more, larger) = (records + job.asked.records(), bytes + job.asked.bytes());
+            if !jobs.is_empty() && (jobs.len() >= GROUP_MAX || more > RECORDS_MAX || larger > BYTES_MAX) {
+                break;
             }
+            (records, bytes) = (more, larger);
+            jobs.extend(waiting.jobs.pop_front());
         }
         waiting.served = !jobs.is_empty();
         waiting.served.then_some(jobs)
@@ -146,6 +160,14 @@ impl Asked {
         match &self.work {
             Work::Append(batch) => batch.events.len(),
             Work::Copy(batch) => batch.records.len(),
+        }
+    }
+
+    // Of payloads, which are what can be large.
+    fn bytes(&self) -> usize {
+        match &self.work {
+            Work::Append(batch) => batch.events.iter().map(|event| event.payload.len()).sum(),
+            Work::Copy(batch) => batch.records.iter().map(|record| record.payload.len()).sum(),
         }
     }
 }

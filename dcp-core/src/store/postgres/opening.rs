@@ -50,7 +50,7 @@ async fn change(
         .write(async |connection| {
             let mut changed = false;
             let prepare = async {
-                connection.plain("BEGIN").await?;
+                connection.begin().await?;
                 let rows = lock(server, connection, logs).await?;
                 for row in &rows {
                     let raised = grant.map_or(Ok(None), |grant| judge_grant(&row.fence, &row.log, grant))?;

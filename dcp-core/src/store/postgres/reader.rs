@@ -16,8 +16,9 @@ use crate::log::LogId;
 use crate::ports::event_store::EventReader;
 use crate::position::LogIncarnation;
 
-/// Most records of one question.
+/// Most records of one question, and most bytes beyond its first record.
 const PAGE: usize = 2_000;
+const PAGE_BYTES: i64 = 4 << 20;
 
 /// Reads page by page, by rank. Ranks have no gaps and become visible in their order, so that a page
 /// that begins anywhere else than where the last one ended is a damaged log, and never skipped.
@@ -60,7 +61,7 @@ impl PostgresReader {
         let (scope, origin) = (self.log.scope().as_str(), self.log.origin().as_str());
         let (partition, after) = (i64::from(self.log.partition()), rows::signed(self.fetched)?);
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let values: [Value<'_>; 5] = [&scope, &origin, &partition, &after, &limit];
+        let values: [Value<'_>; 6] = [&scope, &origin, &partition, &after, &limit, &PAGE_BYTES];
         let asked = self.server.read(async |session| session.ask(&self.server.statements.records, &values).await);
         let mut placed = VecDeque::new();
         for (row, rank) in asked.await?.iter().zip(self.fetched + 1..) {

@@ -25,7 +25,7 @@ pub(super) async fn migrate(
     server
         .write(async |session| {
             let prepare = async {
-                session.plain("BEGIN").await?;
+                session.begin().await?;
                 session.plain(LOCK).await?;
                 session.plain(&format!("CREATE SCHEMA IF NOT EXISTS {schema}")).await?;
                 session

@@ -53,7 +53,11 @@ impl Server {
     pub(super) async fn write<T>(&self, work: impl AsyncFnOnce(&Session) -> Result<T, Failure>) -> Result<T, Failure> {
         let session = self.session().await.map_err(Failure::NotApplied)?;
         let done = match within(self.deadline, work(&session)).await {
-            Some(done) => done?,
+            Some(Ok(done)) => done,
+            Some(Err(failure)) => {
+                session.roll_back(self.deadline).await;
+                return Err(failure);
+            }
             None if session.committing.load(Ordering::SeqCst) => {
                 let message = format!("no answer to the commit within {:?}; send it again", self.deadline);
                 return Err(Failure::in_doubt("commit-unanswered", message));
@@ -85,6 +89,14 @@ impl Session {
         drop(self.connection.take());
     }
 
+    // A refusal costs no connection; one that does not answer is closed.
+    async fn roll_back(self, deadline: Duration) {
+        let open = !self.committing.load(Ordering::SeqCst);
+        if open && matches!(within(deadline, self.plain("ROLLBACK")).await, Some(Ok(()))) {
+            self.give_back();
+        }
+    }
+
     fn connection(&self) -> Result<&Object, Error> {
         self.connection.as_ref().ok_or_else(|| Error::stopped("connection-closed", "the connection was given back"))
     }
@@ -105,6 +117,11 @@ impl Session {
     pub(super) async fn ask(&self, text: &str, values: &[Value<'_>]) -> Result<Vec<Row>, Error> {
         let statement = self.prepared(text).await?;
         self.rows(&statement, values).await
+    }
+
+    /// Begins a transaction that sees, in each statement, what was committed before it.
+    pub(super) async fn begin(&self) -> Result<(), Error> {
+        self.plain("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").await
     }
 
     pub(super) async fn plain(&self, text: &str) -> Result<(), Error> {

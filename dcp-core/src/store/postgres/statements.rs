@@ -28,7 +28,7 @@ pub(super) struct Statements {
     pub(super) cursor: String,
     /// The digest of a log up to a record.
     pub(super) prefix: String,
-    /// Records of a log after a rank.
+    /// Records of a log after a rank: at most so many, and so many bytes beyond the first one.
     pub(super) records: String,
     /// How much each log holds.
     pub(super) counts: String,
@@ -92,9 +92,11 @@ impl Statements {
                  WHERE l.scope = $1 AND l.origin = $2 AND l.partition = $3 AND r.rank = $4"
             ),
             records: format!(
-                "SELECT r.rank, r.id, r.stream, r.version, r.epoch, r.event_type, r.key, r.payload, r.headers \
+                "SELECT rank, id, stream, version, epoch, event_type, key, payload, headers FROM (\
+                 SELECT r.*, sum(octet_length(r.payload) + octet_length(r.headers)) OVER (ORDER BY r.rank) AS bytes \
                  FROM {schema}.records r WHERE r.log_id = (SELECT log_id FROM {schema}.logs \
-                 WHERE scope = $1 AND origin = $2 AND partition = $3) AND r.rank > $4 ORDER BY r.rank LIMIT $5"
+                 WHERE scope = $1 AND origin = $2 AND partition = $3) AND r.rank > $4 ORDER BY r.rank LIMIT $5\
+                 ) page WHERE bytes <= $6 OR rank = $4 + 1 ORDER BY rank"
             ),
             counts: format!("SELECT scope, origin, partition, records FROM {schema}.logs"),
         }
