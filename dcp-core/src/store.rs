@@ -7,3 +7,7 @@ pub(crate) mod admission;
 pub(crate) mod append;
 #[cfg(feature = "embedded")]
 pub mod embedded;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+#[cfg(any(feature = "embedded", feature = "postgres"))]
+pub(crate) mod wakers;

@@ -15,7 +15,6 @@ mod reader;
 mod settings;
 mod source;
 mod tables;
-mod wakers;
 mod writer;
 
 pub use settings::EmbeddedEventSettings;
@@ -30,8 +29,8 @@ use crate::log::LogId;
 use crate::ownership::WriteGrant;
 use crate::ports::event_store::{EventStore, EventWriter, WriterRole};
 use crate::position::{Cut, LogIncarnation};
+use crate::store::wakers::Wakers;
 use ledger::{Answer, EventLedger, Request};
-use wakers::Wakers;
 use writer::{EmbeddedWriter, mismatched};
 
 /// An [`EventStore`] in one redb file, with an owned thread that commits in groups.

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use redb::{ReadableTable as _, WriteTransaction};
 
 use super::tables::{EventTables, LogRow};
-use super::wakers::Wakers;
 use super::{chunk, ids, lookup};
 use crate::embedded::{Applied, Fault, Ledger};
 use crate::error::Error;
@@ -19,6 +18,7 @@ use crate::ports::event_store::{Appended, CopyBatch, Cursor, OwnerBatch, Sightin
 use crate::position::{Cut, LogIncarnation, PrefixDigest};
 use crate::store::admission::{RoleKind, check_role, epoch_of, judge_grant};
 use crate::store::append::{Decision, Held, decide_append, decide_copy};
+use crate::store::wakers::Wakers;
 
 /// Which opening of a writer this is, over all openings in the life of one open store. Handles do
 /// not outlive the store that gave them, so that the number need not be durable.

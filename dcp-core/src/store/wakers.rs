@@ -32,6 +32,7 @@ impl Wakers {
     }
 
     /// Wakes all, for the last time.
+    #[cfg(feature = "embedded")]
     pub(crate) fn end(&self) {
         self.lock().clear();
     }

@@ -1,0 +1,161 @@
+//! An event store in a Postgres database.
+//!
+//! Records, fences, sessions, versions and cursors lie in one schema and change in one transaction. A
+//! write holds the rows of its partition's logs from before it looks until after its commit:
+//!
+//! - the **order** of a log's ranks is the order of its commits. A reader asks by rank and needs no
+//!   snapshot arithmetic: a rank is never visible before the ranks below it;
+//! - the **fence** and the **session** are compared under the same lock that a seal takes, so that a
+//!   seal waits for what is under way and nothing below it lands afterwards;
+//! - batches that wait at one log go **together** in one transaction.
+//!
+//! # Limits
+//!
+//! - One partition's writes are one after the other; throughput comes from partitions and from batches
+//!   that go together.
+//! - What was answered survives the death of the server's processes. Whether it survives a loss of
+//!   power is a matter of the server's `fsync` and its disk.
+//! - A dump that is restored into another cluster is refused; a physical backup that is restored is
+//!   noticed by the witness, not here.
+
+mod fault;
+mod group;
+mod lanes;
+mod news;
+mod opening;
+mod reader;
+mod rows;
+mod schema;
+mod server;
+mod settings;
+mod source;
+mod statements;
+mod writer;
+
+pub use deadpool_postgres;
+pub use settings::PostgresEventSettings;
+pub use tokio_postgres;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
+use tokio_postgres::NoTls;
+use uuid::Uuid;
+
+use crate::clock::Entropy;
+use crate::error::{Error, Failure};
+use crate::log::LogId;
+use crate::ownership::WriteGrant;
+use crate::ports::event_store::{EventStore, EventWriter, WriterRole};
+use crate::position::{Cut, LogIncarnation};
+use crate::store::wakers::Wakers;
+use lanes::Lanes;
+use news::News;
+use server::Server;
+use statements::Statements;
+use writer::PostgresWriter;
+
+/// Connections of a store that makes its own pool.
+const CONNECTIONS: usize = 16;
+
+/// An [`EventStore`] in a schema of a Postgres database.
+pub struct PostgresEventStore {
+    server: Arc<Server>,
+    settings: PostgresEventSettings,
+    entropy: Arc<dyn Entropy>,
+    incarnation: LogIncarnation,
+    lanes: Arc<Lanes>,
+    news: Arc<News>,
+}
+
+impl fmt::Debug for PostgresEventStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresEventStore").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl PostgresEventStore {
+    /// Connects without encryption, brings the schema up to date and opens the store. `entropy`
+    /// names the incarnation of a new store and the sessions of writers: use the operating system's.
+    ///
+    /// # Errors
+    /// `Invalid` for bad settings or a schema of another region; `Refused` for a wrong password, a
+    /// standby or a newer schema; `Corrupt` for a schema of another cluster; `Retry` while the
+    /// server does not answer.
+    pub async fn connect(
+        config: tokio_postgres::Config,
+        settings: PostgresEventSettings,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, Error> {
+        let mut config = config;
+        config.options(schema::session_options(settings.deadline)).connect_timeout(settings.deadline);
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(config, NoTls, recycling);
+        let pool = Pool::builder(manager).max_size(CONNECTIONS).build();
+        let pool = pool.map_err(|cause| Error::invalid("bad-pool", cause.to_string()))?;
+        Self::migrate(pool.clone(), &settings, &*entropy).await?;
+        Self::from_pool(pool, settings, entropy).await
+    }
+
+    /// Brings the schema up to date, or makes it. Safe twice, and by several processes at once.
+    ///
+    /// # Errors
+    /// As [`PostgresEventStore::connect`].
+    pub async fn migrate(pool: Pool, settings: &PostgresEventSettings, entropy: &dyn Entropy) -> Result<(), Error> {
+        settings.check()?;
+        let server = server(pool, settings);
+        schema::refuse_standby(&server).await?;
+        match schema::migrate(&server, settings, entropy).await {
+            Ok(()) => Ok(()),
+            Err(Failure::NotApplied(error)) => Err(error),
+            // Migrating again finds out.
+            Err(Failure::InDoubt(doubt)) => Err(Error::retry("migration-in-doubt", doubt.to_string())),
+        }
+    }
+
+    /// Opens the store over a pool of the caller's. Its connections should set `statement_timeout`,
+    /// `lock_timeout` and `idle_in_transaction_session_timeout`: a writer that the server does not
+    /// give up holds its partition's locks.
+    ///
+    /// # Errors
+    /// As [`PostgresEventStore::connect`]; `Invalid` (`no-schema`) if it was not migrated.
+    pub async fn from_pool(
+        pool: Pool,
+        settings: PostgresEventSettings,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, Error> {
+        settings.check()?;
+        let server = Arc::new(server(pool, &settings));
+        let incarnation = schema::identity(&server, &settings).await?.incarnation;
+        let wakers = Arc::new(Wakers::default());
+        let lanes = Arc::new(Lanes::new(Arc::clone(&server), incarnation, Arc::clone(&wakers)));
+        let news = Arc::new(News::new(Arc::clone(&server), wakers, settings.poll));
+        Ok(Self { server, settings, entropy, incarnation, lanes, news })
+    }
+}
+
+fn server(pool: Pool, settings: &PostgresEventSettings) -> Server {
+    Server { pool, statements: Statements::in_schema(&settings.schema), deadline: settings.deadline }
+}
+
+#[async_trait]
+impl EventStore for PostgresEventStore {
+    async fn open_writer(&self, logs: &[LogId], role: WriterRole) -> Result<Box<dyn EventWriter>, Failure> {
+        let mut drawn = [0; 16];
+        drawn.copy_from_slice(&self.entropy.draw()[..16]);
+        let session = Uuid::from_bytes(drawn);
+        opening::open(&self.server, &self.settings.region, logs, &role, session).await?;
+        Ok(Box::new(PostgresWriter {
+            lanes: Arc::clone(&self.lanes),
+            session,
+            role: Arc::new(role),
+            logs: logs.iter().cloned().collect(),
+        }))
+    }
+
+    async fn seal(&self, logs: &[LogId], grant: &WriteGrant) -> Result<Cut, Failure> {
+        opening::seal(&self.server, self.incarnation, logs, grant).await
+    }
+}

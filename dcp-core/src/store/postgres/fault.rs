@@ -1,0 +1,75 @@
+//! What a failed statement means: whether anything was written, and what cures it. Pure.
+
+use tokio_postgres::error::SqlState;
+
+use crate::error::{Error, Failure};
+
+/// A server's or a connection's error, as the error of a read or of something that was not committed.
+pub(super) fn error(cause: &tokio_postgres::Error) -> Error {
+    let Some(server) = cause.as_db_error() else {
+        return Error::retry("connection-lost", text(cause));
+    };
+    let said = format!("{} ({})", server.message(), server.code().code());
+    match server.code() {
+        &SqlState::READ_ONLY_SQL_TRANSACTION => Error::refused(
+            "read-only-server",
+            format!("{said}: the server is in recovery or read-only; connect to the primary"),
+        ),
+        &SqlState::DISK_FULL => Error::retry("disk-full", format!("{said}: make room on the server's disk")),
+        &SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+            Error::refused("not-authorised", format!("{said}: correct user and password"))
+        }
+        &SqlState::INSUFFICIENT_PRIVILEGE => {
+            Error::refused("not-permitted", format!("{said}: grant it to the store's user"))
+        }
+        &SqlState::UNDEFINED_TABLE | &SqlState::INVALID_SCHEMA_NAME | &SqlState::UNDEFINED_COLUMN => {
+            Error::invalid("no-schema", format!("{said}: run PostgresEventStore::migrate first"))
+        }
+        &SqlState::DATA_CORRUPTED | &SqlState::INDEX_CORRUPTED | &SqlState::UNIQUE_VIOLATION => {
+            Error::corrupt("store-contradicts-itself", format!("{said}: stop the writers and keep the data"))
+        }
+        // Time-outs, deadlocks, failed serialisation, a server that shuts down or starts, too many
+        // connections: another attempt may pass.
+        _ => Error::retry("server-refused", said),
+    }
+}
+
+/// An error of the answer to a commit: a refusal by the server is certain, silence is not.
+pub(super) fn of_commit(cause: &tokio_postgres::Error) -> Failure {
+    match cause.as_db_error() {
+        Some(server) if !may_follow_the_commit(server.code()) => Failure::NotApplied(error(cause)),
+        _ => Failure::in_doubt("commit-unanswered", format!("{}; send the same batch again", text(cause))),
+    }
+}
+
+// What a backend says when it is ended from outside can come after its commit.
+fn may_follow_the_commit(code: &SqlState) -> bool {
+    [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW, SqlState::QUERY_CANCELED]
+        .contains(code)
+}
+
+/// A pool's error.
+pub(super) fn of_pool(cause: &deadpool_postgres::PoolError) -> Error {
+    match cause {
+        deadpool_postgres::PoolError::Backend(cause) => error(cause),
+        deadpool_postgres::PoolError::Timeout(_) => Error::retry(
+            "no-connection",
+            "no connection became free in time; allow more, or look for long transactions",
+        ),
+        other => Error::stopped("pool-closed", other.to_string()),
+    }
+}
+
+/// A value that only a damaged or foreign store can hold.
+pub(super) fn damaged(what: impl std::fmt::Display) -> Error {
+    Error::corrupt("store-contradicts-itself", format!("{what}: stop the writers and keep the data"))
+}
+
+// The outermost text alone says little; the cause behind it says what happened.
+fn text(cause: &tokio_postgres::Error) -> String {
+    use std::error::Error as _;
+    match cause.source() {
+        Some(source) => format!("{cause}: {source}"),
+        None => cause.to_string(),
+    }
+}

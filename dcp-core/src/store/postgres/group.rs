@@ -1,0 +1,307 @@
+//! One transaction for what waits at one log: decided by the decisions that all stores share.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::rows::{self, LogRow};
+use super::server::{Server, Session, Value};
+use crate::error::{Error, Failure};
+use crate::event::{EventId, StreamId, Version};
+use crate::fence::Fence;
+use crate::log::LogId;
+use crate::ports::event_store::{Appended, CopyBatch, Cursor, OwnerBatch, Sighting, WriterRole};
+use crate::position::{LogIncarnation, PrefixDigest};
+use crate::store::admission::{RoleKind, epoch_of, judge_grant};
+use crate::store::append::{Decision, Held, Planned, decide_append, decide_copy};
+
+/// What one caller asks.
+#[derive(Debug)]
+pub(super) enum Work {
+    Append(OwnerBatch),
+    Copy(CopyBatch),
+}
+
+/// What it is answered.
+#[derive(Debug)]
+pub(super) enum Done {
+    Appended(Appended),
+    Copied(PrefixDigest),
+}
+
+/// One caller's batch, under the session and role that it was given.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) session: Uuid,
+    pub(super) role: std::sync::Arc<WriterRole>,
+    pub(super) work: Work,
+}
+
+/// Writes a group of one log's batches in one transaction; one answer each, in order. An error is
+/// that of all of them.
+pub(super) async fn write(
+    server: &Server,
+    log: &LogId,
+    incarnation: LogIncarnation,
+    group: Vec<Asked>,
+) -> Result<Vec<Result<Done, Error>>, Failure> {
+    server.write(async |session| transaction(server, session, log, incarnation, group).await).await
+}
+
+async fn transaction(
+    server: &Server,
+    session: &Session,
+    log: &LogId,
+    incarnation: LogIncarnation,
+    group: Vec<Asked>,
+) -> Result<Vec<Result<Done, Error>>, Failure> {
+    let mut laid = Laid::load(server, session, log, incarnation, &group).await.map_err(Failure::NotApplied)?;
+    let answers = group.into_iter().map(|asked| laid.lay(asked)).collect();
+    if !laid.wrote {
+        // Nothing to keep: the locks are let go, and nothing was changed.
+        session.plain("ROLLBACK").await.map_err(Failure::NotApplied)?;
+        return Ok(answers);
+    }
+    laid.commit(server, session).await?;
+    Ok(answers)
+}
+
+/// A log's state while a group is laid behind it.
+struct Laid {
+    row: LogRow,
+    fence: Fence,
+    incarnation: LogIncarnation,
+    versions: BTreeMap<StreamId, Version>,
+    sightings: BTreeMap<EventId, Vec<Sighting>>,
+    records: Vec<Planned>,
+    cursors: BTreeMap<String, Bytes>,
+    wrote: bool,
+}
+
+impl Laid {
+    // The locks come first and in their own statement: what the next ones read is then final.
+    async fn load(
+        server: &Server,
+        session: &Session,
+        log: &LogId,
+        incarnation: LogIncarnation,
+        group: &[Asked],
+    ) -> Result<Self, Error> {
+        let texts = &server.statements;
+        let lock = session.prepared(&texts.lock_partition).await?;
+        let (scope, partition) = (log.scope().as_str(), i64::from(log.partition()));
+        let named: [Value<'_>; 2] = [&scope, &partition];
+        let (begun, locked) = tokio::join!(biased; session.begin(), session.rows(&lock, &named));
+        begun?;
+        let logs = locked?.iter().map(LogRow::read).collect::<Result<Vec<_>, _>>()?;
+        let row = logs.iter().find(|row| &row.log == log).cloned();
+        let row = row.ok_or_else(|| super::fault::damaged(format!("{log} has no row")))?;
+        let (versions, held) = (session.prepared(&texts.versions).await?, session.prepared(&texts.sightings).await?);
+        let (streams, ids) = (streams_of(group), ids_of(group));
+        let streams: Vec<&[u8]> = streams.iter().map(|stream| stream.as_str().as_bytes()).collect();
+        let ids: Vec<Uuid> = ids.iter().map(rows::uuid).collect();
+        let numbers: Vec<i32> = logs.iter().map(|row| row.number).collect();
+        let values: [Value<'_>; 2] = [&ids, &numbers];
+        let look_up = async { if ids.is_empty() { Ok(Vec::new()) } else { session.rows(&held, &values).await } };
+        let named: [Value<'_>; 2] = [&row.number, &streams];
+        let (versions, held) = tokio::join!(biased; session.rows(&versions, &named), look_up);
+        let mut laid = Self {
+            fence: row.fence.clone(),
+            row,
+            incarnation,
+            versions: BTreeMap::new(),
+            sightings: BTreeMap::new(),
+            records: Vec::new(),
+            cursors: BTreeMap::new(),
+            wrote: false,
+        };
+        for found in versions? {
+            if let Some(version) = found.get::<_, Option<i64>>(1) {
+                let stream = std::str::from_utf8(found.get(0)).map_err(super::fault::damaged)?;
+                laid.versions.insert(StreamId::new(stream), Version::new(rows::unsigned(version, log)?));
+            }
+        }
+        for found in held? {
+            let number: i32 = found.get(0);
+            let of = logs.iter().find(|row| row.number == number).map_or(log, |row| &row.log);
+            laid.note(rows::sighting(&found, of, incarnation)?);
+        }
+        Ok(laid)
+    }
+
+    fn note(&mut self, sighting: Sighting) {
+        self.sightings.entry(sighting.id).or_default().push(sighting);
+    }
+
+    fn lay(&mut self, asked: Asked) -> Result<Done, Error> {
+        self.admit(&asked)?;
+        match asked.work {
+            Work::Append(batch) => {
+                let streams = batch.events.iter().map(|event| &event.stream);
+                let held = self.held(streams, batch.events.iter().map(|event| event.id).collect());
+                let decision = decide_append(held, epoch_of(&asked.role), batch.events)?;
+                let acks = decision.acks.clone();
+                let prefix = self.take(decision, batch.cursor);
+                Ok(Done::Appended(Appended { acks, prefix }))
+            }
+            Work::Copy(batch) => {
+                let held = self.held(batch.records.iter().map(|record| &record.stream), BTreeSet::new());
+                let decision = decide_copy(held, batch.after, batch.records)?;
+                Ok(Done::Copied(self.take(decision, batch.cursor)))
+            }
+        }
+    }
+
+    // What bears on one batch alone.
+    fn held<'a>(&self, streams: impl Iterator<Item = &'a StreamId>, ids: BTreeSet<EventId>) -> Held {
+        let version = |stream: &StreamId| self.versions.get(stream).map(|version| (stream.clone(), *version));
+        Held {
+            log: self.row.log.clone(),
+            incarnation: self.incarnation,
+            prefix: self.row.prefix,
+            versions: streams.filter_map(version).collect(),
+            sightings: ids.iter().filter_map(|id| self.sightings.get(id)).flatten().cloned().collect(),
+        }
+    }
+
+    // The fence first: a deposed owner is told so, whoever has opened since.
+    fn admit(&mut self, asked: &Asked) -> Result<(), Error> {
+        let raised = match &*asked.role {
+            WriterRole::Owner(grant) => judge_grant(&self.fence, &self.row.log, grant)?,
+            WriterRole::Mirror(_) | WriterRole::Companion => None,
+        };
+        if self.row.session(RoleKind::of(&asked.role)) != Some(asked.session) {
+            return Err(Error::fenced(
+                "newer-writer",
+                format!("{}: another writer was opened in the same role; open again to write", self.row.log),
+            ));
+        }
+        if let Some(raised) = raised {
+            self.fence = raised;
+            self.wrote = true;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, decision: Decision, cursor: Option<Cursor>) -> PrefixDigest {
+        self.wrote |= !decision.records.is_empty() || cursor.is_some();
+        self.row.prefix = decision.prefix;
+        self.versions.extend(decision.versions);
+        for planned in &decision.records {
+            self.note(planned.sighting(&self.row.log));
+        }
+        self.records.extend(decision.records);
+        self.cursors.extend(cursor.map(|cursor| (cursor.name.as_str().to_owned(), cursor.value)));
+        decision.prefix
+    }
+
+    async fn commit(&self, server: &Server, session: &Session) -> Result<(), Failure> {
+        let columns = Columns::of(&self.records).map_err(Failure::NotApplied)?;
+        let texts = &server.statements;
+        let prepared = async {
+            Ok::<_, Error>((
+                session.prepared(&texts.insert_records).await?,
+                session.prepared(&texts.update_log).await?,
+                session.prepared(&texts.set_cursors).await?,
+                session.prepared(&texts.next_commit).await?,
+                rows::fence_text(&self.fence)?,
+                rows::signed(self.row.prefix.count)?,
+            ))
+        };
+        let (insert, update, cursors, next, fence, count) = prepared.await.map_err(Failure::NotApplied)?;
+        let number = self.row.number;
+        let inserting = async {
+            if self.records.is_empty() { Ok(0) } else { session.run(&insert, &columns.values(&number)).await }
+        };
+        let names: Vec<&str> = self.cursors.keys().map(String::as_str).collect();
+        let values: Vec<&[u8]> = self.cursors.values().map(Bytes::as_ref).collect();
+        let setting: [Value<'_>; 2] = [&names, &values];
+        let moving = async { if names.is_empty() { Ok(0) } else { session.run(&cursors, &setting).await } };
+        let digest = self.row.prefix.digest.as_bytes().as_slice();
+        let updated: [Value<'_>; 4] = [&number, &count, &digest, &fence];
+        session
+            .commit_with(async {
+                let (inserted, moved, updated, counted) = tokio::join!(
+                    biased;
+                    inserting,
+                    moving,
+                    session.run(&update, &updated),
+                    session.rows(&next, &[]),
+                );
+                inserted.and(moved).and(updated).and(counted.map(drop))
+            })
+            .await
+    }
+}
+
+fn streams_of(group: &[Asked]) -> BTreeSet<StreamId> {
+    let mut streams = BTreeSet::new();
+    for asked in group {
+        match &asked.work {
+            Work::Append(batch) => streams.extend(batch.events.iter().map(|event| event.stream.clone())),
+            Work::Copy(batch) => streams.extend(batch.records.iter().map(|record| record.stream.clone())),
+        }
+    }
+    streams
+}
+
+// A copy looks no id up.
+fn ids_of(group: &[Asked]) -> BTreeSet<EventId> {
+    let appends = group.iter().filter_map(|asked| match &asked.work {
+        Work::Append(batch) => Some(batch.events.iter().map(|event| event.id)),
+        Work::Copy(_) => None,
+    });
+    appends.flatten().collect()
+}
+
+/// Records, column by column.
+struct Columns<'a> {
+    ranks: Vec<i64>,
+    ids: Vec<Uuid>,
+    streams: Vec<&'a [u8]>,
+    versions: Vec<i64>,
+    epochs: Vec<i64>,
+    types: Vec<&'a [u8]>,
+    keys: Vec<Option<&'a [u8]>>,
+    payloads: Vec<&'a [u8]>,
+    headers: Vec<Vec<u8>>,
+    contents: Vec<&'a [u8]>,
+    prefixes: Vec<&'a [u8]>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(records: &'a [Planned]) -> Result<Self, Error> {
+        let all = |of: fn(&'a Planned) -> &'a [u8]| records.iter().map(of).collect::<Vec<_>>();
+        Ok(Self {
+            ranks: records.iter().map(|one| rows::signed(one.position.rank())).collect::<Result<_, _>>()?,
+            ids: records.iter().map(|one| rows::uuid(&one.record.id)).collect(),
+            streams: all(|one| one.record.stream.as_str().as_bytes()),
+            versions: records.iter().map(|one| rows::signed(one.record.version.get())).collect::<Result<_, _>>()?,
+            epochs: records.iter().map(|one| rows::signed(one.record.epoch.get())).collect::<Result<_, _>>()?,
+            types: all(|one| one.record.event_type.as_bytes()),
+            keys: records.iter().map(|one| one.record.key.as_deref()).collect(),
+            payloads: all(|one| &one.record.payload),
+            headers: records.iter().map(|one| rows::header_bytes(&one.record.headers)).collect::<Result<_, _>>()?,
+            contents: all(|one| one.content.as_bytes()),
+            prefixes: all(|one| one.prefix.digest.as_bytes()),
+        })
+    }
+
+    fn values<'b>(&'b self, log: &'b i32) -> [Value<'b>; 12] {
+        [
+            log,
+            &self.ranks,
+            &self.ids,
+            &self.streams,
+            &self.versions,
+            &self.epochs,
+            &self.types,
+            &self.keys,
+            &self.payloads,
+            &self.headers,
+            &self.contents,
+            &self.prefixes,
+        ]
+    }
+}

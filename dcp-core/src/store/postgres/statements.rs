@@ -1,0 +1,104 @@
+//! The statements, with the schema's name in them. Each is prepared once a connection.
+
+/// Text of every statement.
+#[derive(Debug)]
+pub(super) struct Statements {
+    /// The store's own row, with the last commit.
+    pub(super) store: String,
+    /// Makes a log's row unless it is there.
+    pub(super) add_log: String,
+    /// Locks the rows of a partition's logs, always in the same order.
+    pub(super) lock_partition: String,
+    /// Rows of named logs, unlocked.
+    pub(super) logs: String,
+    /// Rows of a partition's logs, unlocked.
+    pub(super) logs_of_partition: String,
+    /// Every log that holds something.
+    pub(super) logs_held: String,
+    /// Raises a fence and sets who writes.
+    pub(super) set_session: String,
+    /// Highest versions of streams in a log.
+    pub(super) versions: String,
+    /// Where ids are held, in some logs.
+    pub(super) sightings: String,
+    pub(super) insert_records: String,
+    pub(super) update_log: String,
+    pub(super) set_cursors: String,
+    pub(super) next_commit: String,
+    pub(super) cursor: String,
+    /// The digest of a log up to a record.
+    pub(super) prefix: String,
+    /// Records of a log after a rank: at most so many, and so many bytes beyond the first one.
+    pub(super) records: String,
+    /// How much each log holds.
+    pub(super) counts: String,
+}
+
+const LOG_COLUMNS: &str =
+    "log_id, scope, origin, partition, records, digest, fence, owner_session, mirror_session, companion_session";
+
+impl Statements {
+    pub(super) fn in_schema(schema: &str) -> Self {
+        Self {
+            store: format!(
+                "SELECT s.incarnation, s.region, s.system_identifier, c.last_value, k.system_identifier \
+                 FROM {schema}.store s, {schema}.commits c, pg_control_system() k"
+            ),
+            add_log: format!(
+                "INSERT INTO {schema}.logs (scope, origin, partition, digest, fence) \
+                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT (scope, partition, origin) DO NOTHING"
+            ),
+            lock_partition: format!(
+                "SELECT {LOG_COLUMNS} FROM {schema}.logs WHERE scope = $1 AND partition = $2 ORDER BY log_id FOR UPDATE"
+            ),
+            logs: format!(
+                "SELECT {LOG_COLUMNS} FROM {schema}.logs JOIN unnest($1::text[], $2::text[], $3::bigint[]) \
+                 AS named (scope, origin, partition) USING (scope, origin, partition)"
+            ),
+            logs_of_partition: format!(
+                "SELECT {LOG_COLUMNS} FROM {schema}.logs WHERE scope = $1 AND partition = $2 ORDER BY log_id"
+            ),
+            logs_held: format!("SELECT {LOG_COLUMNS} FROM {schema}.logs WHERE records > 0"),
+            set_session: format!(
+                "UPDATE {schema}.logs SET fence = $2, \
+                 owner_session = CASE $3::int WHEN 0 THEN $4::uuid ELSE owner_session END, \
+                 mirror_session = CASE $3::int WHEN 1 THEN $4::uuid ELSE mirror_session END, \
+                 companion_session = CASE $3::int WHEN 2 THEN $4::uuid ELSE companion_session END \
+                 WHERE log_id = $1"
+            ),
+            versions: format!(
+                "SELECT s.stream, (SELECT max(r.version) FROM {schema}.records r \
+                 WHERE r.log_id = $1 AND r.stream = s.stream) FROM unnest($2::bytea[]) AS s (stream)"
+            ),
+            sightings: format!(
+                "SELECT log_id, rank, id, epoch, version, content FROM {schema}.records \
+                 WHERE id = ANY ($1) AND log_id = ANY ($2)"
+            ),
+            insert_records: format!(
+                "INSERT INTO {schema}.records \
+                 (log_id, rank, id, stream, version, epoch, event_type, key, payload, headers, content, prefix) \
+                 SELECT $1, * FROM unnest($2::bigint[], $3::uuid[], $4::bytea[], $5::bigint[], $6::bigint[], \
+                 $7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bytea[])"
+            ),
+            update_log: format!("UPDATE {schema}.logs SET records = $2, digest = $3, fence = $4 WHERE log_id = $1"),
+            set_cursors: format!(
+                "INSERT INTO {schema}.cursors (name, value) SELECT * FROM unnest($1::text[], $2::bytea[]) \
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+            ),
+            next_commit: format!("SELECT nextval('{schema}.commits')"),
+            cursor: format!("SELECT value FROM {schema}.cursors WHERE name = $1"),
+            prefix: format!(
+                "SELECT r.prefix FROM {schema}.records r JOIN {schema}.logs l USING (log_id) \
+                 WHERE l.scope = $1 AND l.origin = $2 AND l.partition = $3 AND r.rank = $4"
+            ),
+            records: format!(
+                "SELECT rank, id, stream, version, epoch, event_type, key, payload, headers FROM (\
+                 SELECT r.*, sum(octet_length(r.payload) + octet_length(r.headers)) OVER (ORDER BY r.rank) AS bytes \
+                 FROM {schema}.records r WHERE r.log_id = (SELECT log_id FROM {schema}.logs \
+                 WHERE scope = $1 AND origin = $2 AND partition = $3) AND r.rank > $4 ORDER BY r.rank LIMIT $5\
+                 ) page WHERE bytes <= $6 OR rank = $4 + 1 ORDER BY rank"
+            ),
+            counts: format!("SELECT scope, origin, partition, records FROM {schema}.logs"),
+        }
+    }
+}
