@@ -1,0 +1,1 @@
+fn main() { testbed::supervise::if_asked(); }
