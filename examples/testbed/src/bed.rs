@@ -42,7 +42,7 @@ impl Bed {
             servers.extend(members.into_iter().map(|member| Arc::new(Server::of(member))));
         }
         let bed = Self { servers, tls, _folder: folder };
-        bed.each(|server| server.member().prepare(progress).and_then(|()| server.launch()))?;
+        bed.each(|server| server.member().prepare().and_then(|()| server.launch()))?;
         bed.each(|server| {
             server.wait_ready()?;
             progress(&format!("{} serves", server.name()));

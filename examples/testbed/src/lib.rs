@@ -23,6 +23,8 @@
 //! | `layout`, `bed` | which servers stand where, and their start |
 //! | `server`, [`supervise`] | one server, and the process that makes sure nothing of it outlives its owner |
 //! | `ready` | questions in Kafka's, Postgres' and etcd's own protocols |
+//! | [`mod@shared`] | one server for all tests of a run |
+//! | [`keeper`] | the process behind `cargo testbed up` |
 //! | [`harness`] | tests that say, while they run, that a tool is missing |
 //! | `proxy` | faults on a connection, seeded |
 
@@ -33,12 +35,14 @@ pub mod catalog;
 mod deadline;
 mod error;
 pub mod harness;
+pub mod keeper;
 mod layout;
 mod obtain;
 mod ports;
 mod proxy;
 mod ready;
 mod server;
+pub mod shared;
 pub mod supervise;
 mod template;
 mod tls;
@@ -50,4 +54,5 @@ pub use layout::Wanted;
 pub use obtain::{Progress, is_obtained, missing, obtain};
 pub use proxy::{Conditions, Direction, Proxy, Traffic};
 pub use server::Server;
+pub use shared::shared;
 pub use tls::Tls;

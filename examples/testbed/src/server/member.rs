@@ -8,7 +8,7 @@ use std::process::Command;
 use super::wrapping::{we_are_root, wrapped};
 use crate::catalog::Recipe;
 use crate::error::Error;
-use crate::obtain::{self, Progress};
+use crate::obtain;
 use crate::ports::Port;
 use crate::template::{Values, render};
 
@@ -31,7 +31,7 @@ impl Member {
     }
 
     /// Writes its files and runs what has to be run once, on an empty data directory.
-    pub(crate) fn prepare(&self, progress: Progress<'_>) -> Result<(), Error> {
+    pub(crate) fn prepare(&self) -> Result<(), Error> {
         fs::create_dir_all(&self.data).map_err(Error::path("create", &self.data))?;
         for (name, text) in self.recipe.files {
             let path = self.data.join(name);
@@ -41,7 +41,7 @@ impl Member {
             let command = self.command(command)?;
             let mut prepare = Command::new(&command[0]);
             prepare.args(&command[1..]);
-            obtain::run(prepare, &self.data, &format!("prepare {}", self.name), progress)?;
+            obtain::run(prepare, &self.data, &format!("prepare {}", self.name), &|_| {})?;
         }
         Ok(())
     }
