@@ -55,9 +55,9 @@ impl Bed {
     fn each(&self, act: impl Fn(&Server) -> Result<(), Error> + Sync) -> Result<(), Error> {
         std::thread::scope(|scope| {
             let running: Vec<_> = self.servers.iter().map(|server| scope.spawn(|| act(server))).collect();
-            let ended = running.into_iter().map(|thread| thread.join());
+            let mut ended = running.into_iter().map(|thread| thread.join());
             // A panic of a thread goes on in this one.
-            ended.map(|ended| ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+            ended.try_for_each(|ended| ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         })
     }
 

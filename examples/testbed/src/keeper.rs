@@ -4,7 +4,7 @@
 mod conversation;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -52,19 +52,25 @@ pub fn keep(wanted: &Wanted, say: &(dyn Fn(&Said) + Sync)) -> Result<(), Error> 
     let _left = fs::remove_file(&socket);
     let listener = UnixListener::bind(&socket).map_err(Error::path("listen at", &socket))?;
     say(&Said::Ready(bed.addresses()?));
-    for stream in listener.incoming().flatten() {
-        if serve(&bed, stream).is_some_and(|request| matches!(request, Request::Down)) {
+    let mut asker = None;
+    for mut stream in listener.incoming().flatten() {
+        if matches!(serve(&bed, &mut stream), Some(Request::Down)) {
+            asker = Some(stream);
             break;
         }
     }
-    fs::remove_file(&socket).map_err(Error::path("remove", &socket))
+    drop(bed);
+    let removed = fs::remove_file(&socket).map_err(Error::path("remove", &socket));
+    // Whoever asked waits for this end: now nothing is left.
+    drop(asker);
+    removed
 }
 
 // Whoever asks wrongly, or goes away in between, gets no answer; the servers go on.
-fn serve(bed: &Bed, mut stream: UnixStream) -> Option<Request> {
+fn serve(bed: &Bed, stream: &mut UnixStream) -> Option<Request> {
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
     let mut line = String::new();
-    BufReader::new(std::io::Read::take(&stream, REQUEST_MAX)).read_line(&mut line).ok()?;
+    BufReader::new((&*stream).take(REQUEST_MAX)).read_line(&mut line).ok()?;
     let request: Request = serde_json::from_str(&line).ok()?;
     let answer = serde_json::to_string(&answer(bed, &request)).ok()?;
     writeln!(stream, "{answer}").ok()?;
@@ -103,10 +109,21 @@ fn ask(request: &Request) -> Result<Option<Vec<State>>, Error> {
     let request = serde_json::to_string(request).map_err(|error| Error::io(doing)(error.into()))?;
     writeln!(stream, "{request}").map_err(Error::io(doing))?;
     let mut line = String::new();
-    BufReader::new(stream).read_line(&mut line).map_err(Error::io(doing))?;
+    let mut answers = BufReader::new(stream);
+    answers.read_line(&mut line).map_err(Error::io(doing))?;
+    // After a word to let go, the end comes when all is gone.
+    answers.read_to_end(&mut Vec::new()).map_err(Error::io(doing))?;
     let answer: Result<Vec<State>, String> =
         serde_json::from_str(&line).map_err(|error| Error::io(doing)(error.into()))?;
     answer.map(Some).map_err(|why| Error::io(doing)(std::io::Error::other(why)))
+}
+
+/// The file for what a keeper and its supervisors complain of.
+///
+/// # Errors
+/// If there is no cache directory.
+pub fn log() -> Result<PathBuf, Error> {
+    Ok(cache::folder("up")?.join("keeper.log"))
 }
 
 fn socket() -> Result<PathBuf, Error> {

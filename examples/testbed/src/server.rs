@@ -18,6 +18,7 @@ use crate::ready;
 
 pub(crate) use member::{Member, tail};
 use supervised::Supervised;
+pub(crate) use wrapping::DIES_WITH_PARENT;
 
 /// A server that was asked to stop gets this long before it is killed.
 const STOPS_WITHIN: Duration = Duration::from_secs(20);

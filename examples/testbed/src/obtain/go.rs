@@ -22,5 +22,5 @@ pub(super) fn build(
     let mut go = Command::new("go");
     // Without cgo it needs no C compiler and no library.
     go.env("CGO_ENABLED", "0").args(["build", "-v", "-mod=readonly", "-trimpath", "-ldflags=-s -w", "-o", binary]);
-    command::run(go, folder, "go", progress)
+    command::run(&go, folder, "go", progress)
 }

@@ -25,7 +25,7 @@ pub(super) fn fetch(
         let mut maven = Command::new("mvn");
         maven.args(["-B", "-ntp", "dependency:copy-dependencies", "-DincludeScope=runtime"]);
         maven.arg("-DoutputDirectory=libs");
-        command::run(maven, folder, "mvn", progress)?;
+        command::run(&maven, folder, "mvn", progress)?;
         let wrong = differing(&libs, checksums)?;
         if wrong.is_empty() {
             return Ok(());

@@ -5,16 +5,12 @@ use std::process::{Command, Stdio};
 use crate::catalog::{Obtain, Recipe, Tool};
 use crate::error::Error;
 
-const SETPRIV: Tool =
-    Tool { program: "setpriv", arguments: &["--version"], cure: "apt-get install -y util-linux" };
+const SETPRIV: Tool = Tool { program: "setpriv", arguments: &["--version"], cure: "apt-get install -y util-linux" };
 const MAVEN: Tool = Tool { program: "mvn", arguments: &["--version"], cure: "apt-get install -y maven" };
 const GO: Tool =
     Tool { program: "go", arguments: &["version"], cure: "install Go 1.26 or newer and put it on the PATH" };
-const PIP: Tool = Tool {
-    program: "python3",
-    arguments: &["-m", "pip", "--version"],
-    cure: "apt-get install -y python3 python3-pip",
-};
+const PIP: Tool =
+    Tool { program: "python3", arguments: &["-m", "pip", "--version"], cure: "apt-get install -y python3 python3-pip" };
 
 /// What is missing on this machine to run the server: nothing, or an [`Error::Missing`] with its cure.
 /// The network is not asked.

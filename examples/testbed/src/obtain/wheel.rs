@@ -27,5 +27,5 @@ pub(super) fn fetch(
     pip.args(["-m", "pip", "install", "--no-deps", "--only-binary=:all:", "--no-compile", "--require-hashes"]);
     pip.args(["--disable-pip-version-check", "--root-user-action=ignore", "--target=site"]);
     pip.args(["--requirement", "requirements.txt"]);
-    command::run(pip, folder, "pip", progress)
+    command::run(&pip, folder, "pip", progress)
 }

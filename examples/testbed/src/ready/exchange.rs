@@ -32,7 +32,7 @@ impl Exchange {
             return Err(io::Error::other(format!("an answer of {count} bytes is too long")));
         }
         let mut bytes = vec![0; count];
-        self.0.read_exact(&mut bytes)?;
+        self.0.read_exact(&mut bytes).map_err(in_words)?;
         Ok(bytes)
     }
 
@@ -46,7 +46,16 @@ impl Exchange {
     /// Receives until the other side closes.
     pub(super) fn take_rest(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        (&mut self.0).take(ANSWER_MAX as u64).read_to_end(&mut bytes)?;
+        (&mut self.0).take(ANSWER_MAX as u64).read_to_end(&mut bytes).map_err(in_words)?;
         Ok(bytes)
+    }
+}
+
+fn in_words(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            io::Error::other(format!("no answer for {} s", ANSWERS_WITHIN.as_secs()))
+        }
+        _ => error,
     }
 }

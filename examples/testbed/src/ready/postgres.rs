@@ -52,7 +52,10 @@ mod tests {
 
     #[test]
     fn finds_the_words_of_an_error() {
-        assert_eq!(words(b"SFATAL\0C57P03\0Mthe database system is starting up\0\0"), "the database system is starting up");
+        assert_eq!(
+            words(b"SFATAL\0C57P03\0Mthe database system is starting up\0\0"),
+            "the database system is starting up"
+        );
         assert_eq!(words(b"\0"), "an error without words");
     }
 }

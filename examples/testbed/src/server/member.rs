@@ -41,7 +41,7 @@ impl Member {
             let command = self.command(command)?;
             let mut prepare = Command::new(&command[0]);
             prepare.args(&command[1..]);
-            obtain::run(prepare, &self.data, &format!("prepare {}", self.name), &|_| {})?;
+            obtain::run(&prepare, &self.data, &format!("prepare {}", self.name), &|_| {})?;
         }
         Ok(())
     }

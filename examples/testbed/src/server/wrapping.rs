@@ -5,7 +5,7 @@
 const NOT_ROOT: [&str; 6] = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--ipc", "--"];
 
 /// A server dies with its supervisor, even if that is killed.
-const DIES_WITH_PARENT: [&str; 4] = ["setpriv", "--pdeathsig", "KILL", "--"];
+pub(crate) const DIES_WITH_PARENT: [&str; 4] = ["setpriv", "--pdeathsig", "KILL", "--"];
 
 /// The command with all that has to stand before it. Changing the user takes the death signal away, so it
 /// is asked for after that.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use testbed::harness::Case;
-use testbed::{Bed, Conditions, Direction, Server, Wanted};
+use testbed::{Bed, Conditions, Direction, Server, Wanted, shared};
 
 use crate::speak::Marker;
 
@@ -13,6 +13,7 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "kafka::keeps_what_it_was_told_through_a_crash", needs: &["kafka"], run: || crash("kafka") },
     Case { name: "witness::serves_without_one_member", needs: &["etcd"], run: witness },
     Case { name: "kafka::a_region_can_have_two_brokers", needs: &["kafka"], run: two_brokers },
+    Case { name: "shared::one_server_for_all_who_ask", needs: &["etcd"], run: shared_by_all },
     Case { name: "postgres::a_server_that_cannot_start_shows_its_log", needs: &["postgres"], run: cannot_start },
 ];
 
@@ -85,6 +86,14 @@ fn two_brokers() {
     }
     bed.server("kafka-a-2").unwrap().kill().unwrap();
     bed.server("kafka-a").unwrap().ask().unwrap();
+}
+
+fn shared_by_all() {
+    let ask = || std::thread::spawn(|| shared("etcd").unwrap());
+    let all: Vec<_> = [ask(), ask(), ask()].into_iter().map(|thread| thread.join().unwrap()).collect();
+    assert_eq!(all[0][0].kind, "etcd");
+    assert!(all.iter().all(|addresses| *addresses == all[0]), "{all:?}");
+    std::net::TcpStream::connect(all[0][0].ports["client"]).unwrap();
 }
 
 fn cannot_start() {

@@ -1,8 +1,13 @@
 //! Real servers: obtained, started, asked in their own protocol, hurt, and gone with their owner.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod command;
 mod each;
+mod identities;
+mod obtaining;
 mod outliving;
-mod over_tls;
+mod scram;
 mod speak;
 
 use std::process::ExitCode;
@@ -14,6 +19,7 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(outliving::OWNER) {
         return outliving::own();
     }
-    let cases: Vec<Case> = [each::CASES, outliving::CASES, over_tls::CASES].concat();
+    let cases: Vec<Case> =
+        [each::CASES, identities::CASES, outliving::CASES, command::CASES, obtaining::CASES].concat();
     harness::run(&cases)
 }

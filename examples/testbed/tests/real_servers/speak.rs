@@ -1,6 +1,6 @@
 //! Something written to a server and read back, in each server's own protocol.
 
-use std::io::{Error, Read as _, Write as _};
+use std::io::{Error, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -88,18 +88,24 @@ impl Marker {
     }
 
     fn kafka(&self, request: &[u8]) -> Result<Vec<u8>, Error> {
-        let mut stream = self.connect()?;
-        stream.write_all(&[&u32::try_from(request.len()).unwrap().to_be_bytes()[..], request].concat())?;
-        let mut length = [0; 4];
-        stream.read_exact(&mut length)?;
-        let mut answer = vec![0; u32::from_be_bytes(length) as usize];
-        stream.read_exact(&mut answer)?;
-        Ok(answer)
+        asked(&mut self.connect()?, request)
     }
 }
 
-// CreateTopics, version 2: one topic, one partition, one copy, 20 s.
-fn create_topic(name: &str) -> Vec<u8> {
+/// Asks a Kafka broker; the answer begins with the correlation id.
+pub(crate) fn asked(stream: &mut (impl Read + Write), request: &[u8]) -> Result<Vec<u8>, Error> {
+    let length = u32::try_from(request.len()).map_err(Error::other)?.to_be_bytes();
+    stream.write_all(&[&length[..], request].concat())?;
+    stream.flush()?;
+    let mut length = [0; 4];
+    stream.read_exact(&mut length)?;
+    let mut answer = vec![0; u32::from_be_bytes(length) as usize];
+    stream.read_exact(&mut answer)?;
+    Ok(answer)
+}
+
+/// CreateTopics, version 2: one topic, one partition, one copy, 20 s.
+pub(crate) fn create_topic(name: &str) -> Vec<u8> {
     let length = u16::try_from(name.len()).unwrap().to_be_bytes();
     let head = b"\0\x13\0\x02\0\0\0\x01\xff\xff\0\0\0\x01";
     let rest = b"\0\0\0\x01\0\x01\0\0\0\0\0\0\0\0\0\0\x4e\x20\0";

@@ -81,12 +81,7 @@ pub(crate) struct Layout {
 
 impl Layout {
     pub(crate) fn wanted(&self) -> Wanted {
-        Wanted {
-            only: self.only.clone(),
-            regions: self.regions,
-            brokers: self.brokers,
-            witness: !self.no_witness,
-        }
+        Wanted { only: self.only.clone(), regions: self.regions, brokers: self.brokers, witness: !self.no_witness }
     }
 
     /// The same as arguments again.

@@ -1,5 +1,6 @@
 //! `up`, and the process that it leaves behind.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, ExitCode, Stdio};
 
@@ -20,7 +21,9 @@ pub(crate) fn up(layout: &Layout) -> Result<ExitCode, Error> {
     let failed = |source| Error::Io { doing: "start the process that keeps the servers".to_owned(), source };
     let mut itself = Command::new(std::env::current_exe().map_err(failed)?);
     itself.arg("keep").args(layout.arguments());
-    let mut process = itself.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(failed)?;
+    // Whoever reads our own output to its end must not wait for the keeper's.
+    let log = File::create(keeper::log()?).map_err(failed)?;
+    let mut process = itself.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().map_err(failed)?;
     let shown = Shown::new();
     let out = process.stdout.take();
     for line in out.into_iter().flat_map(|out| BufReader::new(out).lines()).map_while(Result::ok) {

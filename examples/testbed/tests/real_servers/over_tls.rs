@@ -1,1 +1,0 @@
-pub(crate) const CASES: &[testbed::harness::Case] = &[];
