@@ -49,6 +49,12 @@ fn through_a_proxy(server: &Server) {
     let proxy = server.proxy(7).unwrap();
     let marker = Marker::at(server, proxy.address());
     marker.find("before the crash");
+    if let (_, Some(front)) = server.recipe().proxied {
+        // Where the server sends its clients next is the proxy again.
+        assert_eq!(proxy.address(), server.address(front).unwrap());
+        let port = u32::from(proxy.address().port()).to_be_bytes();
+        assert!(marker.read().unwrap().windows(4).any(|part| part == port));
+    }
     proxy.set(Direction::ToClient, Conditions::delayed(Duration::from_millis(30), Duration::from_millis(5)));
     marker.find("before the crash");
     proxy.set(Direction::ToClient, Conditions::reset_after(3));
