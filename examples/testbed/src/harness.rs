@@ -1,8 +1,10 @@
 //! A test binary's `main` for tests that need servers: it prints what libtest prints, so that the same
-//! tools read it, and it can say of a test, while it runs, that a tool is missing.
+//! tools read it, and it can say of a test, while it runs, that a tool is missing. A table of clauses
+//! becomes one case for each clause: the names and the closures only have to live as long as the run.
 
 mod options;
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
@@ -13,14 +15,20 @@ use crate::supervise;
 use options::Options;
 
 /// One test. It fails by a panic.
-#[derive(Debug, Clone, Copy)]
-pub struct Case {
+#[derive(Clone, Copy)]
+pub struct Case<'a> {
     /// Its name, such as `postgres::answers`.
-    pub name: &'static str,
+    pub name: &'a str,
     /// The recipes whose servers it starts.
     pub needs: &'static [&'static str],
     /// The test.
-    pub run: fn(),
+    pub run: &'a dyn Fn(),
+}
+
+impl fmt::Debug for Case<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Case").field("name", &self.name).field("needs", &self.needs).finish_non_exhaustive()
+    }
 }
 
 /// How a case ended.
@@ -34,7 +42,7 @@ enum Ending {
 
 /// Runs the cases one after the other, and ends with libtest's exit codes. What cannot run because a tool
 /// is missing is listed as ignored, with the tool and its cure; with `--require-all` it fails.
-pub fn run(cases: &[Case]) -> ExitCode {
+pub fn run(cases: &[Case<'_>]) -> ExitCode {
     supervise::if_asked();
     let options = Options::of(std::env::args().skip(1));
     let chosen: Vec<_> = cases.iter().filter(|case| options.chooses(case.name)).collect();
@@ -65,7 +73,7 @@ pub fn run(cases: &[Case]) -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(101) }
 }
 
-fn end(case: &Case, require_all: bool) -> Ending {
+fn end(case: &Case<'_>, require_all: bool) -> Ending {
     let absent = case.needs.iter().find_map(|need| match recipe(need) {
         None => Some(format!("there is no recipe {need}")),
         Some(recipe) => missing(recipe).map(|error| error.to_string()),
@@ -96,19 +104,19 @@ fn words(panic: &(dyn std::any::Any + Send)) -> String {
 mod tests {
     use super::*;
 
-    const fn case(needs: &'static [&'static str], run: fn()) -> Case {
+    const fn case<'a>(needs: &'static [&'static str], run: &'a dyn Fn()) -> Case<'a> {
         Case { name: "a::b", needs, run }
     }
 
     #[test]
     fn a_panic_fails_and_its_words_are_kept() {
-        assert_eq!(end(&case(&[], || {}), true), Ending::Passed);
-        assert_eq!(end(&case(&[], || panic!("no {}", 1)), true), Ending::Failed("no 1".to_owned()));
+        assert_eq!(end(&case(&[], &|| {}), true), Ending::Passed);
+        assert_eq!(end(&case(&[], &|| panic!("no {}", 1)), true), Ending::Failed("no 1".to_owned()));
     }
 
     #[test]
     fn what_is_missing_is_skipped_with_its_reason_or_fails() {
-        let needs_more = case(&["no-such-server"], || panic!("it must not run"));
+        let needs_more = case(&["no-such-server"], &|| panic!("it must not run"));
         let reason = "there is no recipe no-such-server".to_owned();
         assert_eq!(end(&needs_more, false), Ending::Skipped(reason.clone()));
         assert_eq!(end(&needs_more, true), Ending::Failed(reason));

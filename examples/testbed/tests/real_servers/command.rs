@@ -9,9 +9,9 @@ use testbed::catalog::recipe;
 use testbed::harness::Case;
 use testbed::obtain;
 
-pub(crate) const CASES: &[Case] = &[
-    Case { name: "command::up_status_logs_fault_run_down", needs: &["postgres"], run: story },
-    Case { name: "command::a_killed_keeper_takes_its_servers_with_it", needs: &["postgres"], run: keeper_killed },
+pub(crate) const CASES: &[Case<'_>] = &[
+    Case { name: "command::up_status_logs_fault_run_down", needs: &["postgres"], run: &story },
+    Case { name: "command::a_killed_keeper_takes_its_servers_with_it", needs: &["postgres"], run: &keeper_killed },
 ];
 
 struct Place(tempfile::TempDir);

@@ -7,14 +7,14 @@ use testbed::{Bed, Conditions, Direction, Server, Wanted, shared};
 
 use crate::speak::Marker;
 
-pub(crate) const CASES: &[Case] = &[
-    Case { name: "etcd::keeps_what_it_was_told_through_a_crash", needs: &["etcd"], run: || crash("etcd") },
-    Case { name: "postgres::keeps_what_it_was_told_through_a_crash", needs: &["postgres"], run: || crash("postgres") },
-    Case { name: "kafka::keeps_what_it_was_told_through_a_crash", needs: &["kafka"], run: || crash("kafka") },
-    Case { name: "witness::serves_without_one_member", needs: &["etcd"], run: witness },
-    Case { name: "kafka::a_region_can_have_two_brokers", needs: &["kafka"], run: two_brokers },
-    Case { name: "shared::one_server_for_all_who_ask", needs: &["etcd"], run: shared_by_all },
-    Case { name: "postgres::a_server_that_cannot_start_shows_its_log", needs: &["postgres"], run: cannot_start },
+pub(crate) const CASES: &[Case<'_>] = &[
+    Case { name: "etcd::keeps_what_it_was_told_through_a_crash", needs: &["etcd"], run: &|| crash("etcd") },
+    Case { name: "postgres::keeps_what_it_was_told_through_a_crash", needs: &["postgres"], run: &|| crash("postgres") },
+    Case { name: "kafka::keeps_what_it_was_told_through_a_crash", needs: &["kafka"], run: &|| crash("kafka") },
+    Case { name: "witness::serves_without_one_member", needs: &["etcd"], run: &witness },
+    Case { name: "kafka::a_region_can_have_two_brokers", needs: &["kafka"], run: &two_brokers },
+    Case { name: "shared::one_server_for_all_who_ask", needs: &["etcd"], run: &shared_by_all },
+    Case { name: "postgres::a_server_that_cannot_start_shows_its_log", needs: &["postgres"], run: &cannot_start },
 ];
 
 fn say(line: &str) {

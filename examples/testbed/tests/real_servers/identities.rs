@@ -15,8 +15,8 @@ use testbed::{Bed, Wanted};
 use crate::scram;
 use crate::speak::{Marker, asked, create_topic};
 
-pub(crate) const CASES: &[Case] =
-    &[Case { name: "kafka::knows_who_comes_in_and_what_they_may_do", needs: &["kafka"], run: identities }];
+pub(crate) const CASES: &[Case<'_>] =
+    &[Case { name: "kafka::knows_who_comes_in_and_what_they_may_do", needs: &["kafka"], run: &identities }];
 
 /// What CreateTopics says to whom no access rule allows it: CLUSTER_AUTHORIZATION_FAILED or
 /// TOPIC_AUTHORIZATION_FAILED.

@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(outliving::OWNER) {
         return outliving::own();
     }
-    let cases: Vec<Case> =
+    let cases: Vec<Case<'_>> =
         [each::CASES, identities::CASES, outliving::CASES, command::CASES, obtaining::CASES].concat();
     harness::run(&cases)
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use testbed::harness::Case;
 
-pub(crate) const CASES: &[Case] = &[
-    Case { name: "obtain::once_by_many_and_again_when_cut", needs: &["postgres"], run: once },
-    Case { name: "obtain::interrupted_is_not_taken_for_whole", needs: &["postgres"], run: interrupted },
-    Case { name: "obtain::a_missing_tool_is_named_with_its_cure", needs: &[], run: missing_tool },
-    Case { name: "harness::a_test_without_its_tool_is_listed_as_ignored", needs: &[], run: listed },
+pub(crate) const CASES: &[Case<'_>] = &[
+    Case { name: "obtain::once_by_many_and_again_when_cut", needs: &["postgres"], run: &once },
+    Case { name: "obtain::interrupted_is_not_taken_for_whole", needs: &["postgres"], run: &interrupted },
+    Case { name: "obtain::a_missing_tool_is_named_with_its_cure", needs: &[], run: &missing_tool },
+    Case { name: "harness::a_test_without_its_tool_is_listed_as_ignored", needs: &[], run: &listed },
 ];
 
 fn obtain(cache: &Path) -> Child {

@@ -11,26 +11,26 @@ use testbed::{Bed, Wanted, supervise};
 /// The first argument of the process that owns servers and is killed.
 pub(crate) const OWNER: &str = "own-servers";
 
-pub(crate) const CASES: &[Case] = &[
-    Case { name: "owner::killed_takes_postgres_with_it", needs: &["postgres"], run: || killed("postgres", "run") },
-    Case { name: "owner::killed_takes_etcd_with_it", needs: &["etcd"], run: || killed("etcd", "run") },
+pub(crate) const CASES: &[Case<'_>] = &[
+    Case { name: "owner::killed_takes_postgres_with_it", needs: &["postgres"], run: &|| killed("postgres", "run") },
+    Case { name: "owner::killed_takes_etcd_with_it", needs: &["etcd"], run: &|| killed("etcd", "run") },
     Case {
         name: "owner::killed_takes_etcd_with_it_by_a_supervisor_that_was_built",
         needs: &["etcd"],
-        run: || killed("etcd", "build"),
+        run: &|| killed("etcd", "build"),
     },
-    Case { name: "owner::killed_takes_kafka_with_it", needs: &["kafka"], run: || killed("kafka", "run") },
+    Case { name: "owner::killed_takes_kafka_with_it", needs: &["kafka"], run: &|| killed("kafka", "run") },
     Case {
         name: "owner::killed_takes_a_stopped_postgres_with_it",
         needs: &["postgres"],
-        run: || killed("postgres", "pause"),
+        run: &|| killed("postgres", "pause"),
     },
     Case {
         name: "owner::a_thread_that_ends_takes_nothing_with_it",
         needs: &["etcd"],
-        run: || drop(owner("etcd", "thread")),
+        run: &|| drop(owner("etcd", "thread")),
     },
-    Case { name: "supervisor::killed_takes_postgres_with_it", needs: &["postgres"], run: supervisor_killed },
+    Case { name: "supervisor::killed_takes_postgres_with_it", needs: &["postgres"], run: &supervisor_killed },
 ];
 
 /// Starts a server, says where it is, and waits to be killed.
