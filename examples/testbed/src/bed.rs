@@ -1,0 +1,109 @@
+//! A set of real servers on loopback, started together, that dies with the process that holds it.
+
+mod cluster_id;
+mod folder;
+mod members;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::address::Address;
+use crate::error::Error;
+use crate::layout::{Group, Wanted, groups};
+use crate::obtain::{Progress, missing, obtain};
+use crate::server::Server;
+use crate::tls::Tls;
+use folder::Folder;
+
+/// Running servers. Letting go of it kills them and removes their data.
+#[derive(Debug)]
+pub struct Bed {
+    // The servers go first, then the folder that holds their data.
+    servers: Vec<Arc<Server>>,
+    tls: Tls,
+    _folder: Folder,
+}
+
+impl Bed {
+    /// Obtains what is not there yet, starts everything at once and waits until each server serves.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] names what is not installed and the cure; [`Error::NotReady`] has the end of the
+    /// log of the server that does not serve. Nothing is left running then.
+    pub fn start(wanted: &Wanted, progress: Progress<'_>) -> Result<Self, Error> {
+        let groups = groups(wanted)?;
+        let homes = homes(&groups, progress)?;
+        let folder = Folder::fresh()?;
+        let tls = Tls::write(folder.path().join("tls"))?;
+        let mut servers = Vec::new();
+        for group in &groups {
+            let members = members::of(group, &homes[group.recipe.name], tls.folder(), folder.path())?;
+            servers.extend(members.into_iter().map(|member| Arc::new(Server::of(member))));
+        }
+        let bed = Self { servers, tls, _folder: folder };
+        bed.each(|server| server.member().prepare().and_then(|()| server.launch()))?;
+        bed.each(|server| {
+            server.wait_ready()?;
+            progress(&format!("{} serves", server.name()));
+            Ok(())
+        })?;
+        Ok(bed)
+    }
+
+    // All at once: a member of a cluster serves only when the others do.
+    fn each(&self, act: impl Fn(&Server) -> Result<(), Error> + Sync) -> Result<(), Error> {
+        std::thread::scope(|scope| {
+            let running: Vec<_> = self.servers.iter().map(|server| scope.spawn(|| act(server))).collect();
+            let mut ended = running.into_iter().map(|thread| thread.join());
+            // A panic of a thread goes on in this one.
+            ended.try_for_each(|ended| ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        })
+    }
+
+    /// All servers.
+    #[must_use]
+    pub fn servers(&self) -> &[Arc<Server>] {
+        &self.servers
+    }
+
+    /// The server of that name, such as `postgres-b` or `witness-2`.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] names those that there are.
+    pub fn server(&self, name: &str) -> Result<Arc<Server>, Error> {
+        let found = self.servers.iter().find(|server| server.name() == name);
+        found.cloned().ok_or_else(|| {
+            let known: Vec<_> = self.servers.iter().map(|server| server.name()).collect();
+            Error::Unknown { what: format!("server {name}"), known: known.join(", ") }
+        })
+    }
+
+    /// Certificates for clients of the TLS listeners.
+    #[must_use]
+    pub fn tls(&self) -> &Tls {
+        &self.tls
+    }
+
+    /// Where everything is, as data.
+    ///
+    /// # Errors
+    /// Only if a recipe names a placeholder that nobody fills.
+    pub fn addresses(&self) -> Result<Vec<Address>, Error> {
+        self.servers.iter().map(|server| Address::of(server.member(), &self.tls)).collect()
+    }
+}
+
+fn homes(groups: &[Group], progress: Progress<'_>) -> Result<BTreeMap<&'static str, PathBuf>, Error> {
+    let mut homes = BTreeMap::new();
+    for group in groups {
+        if homes.contains_key(group.recipe.name) {
+            continue;
+        }
+        if let Some(missing) = missing(group.recipe) {
+            return Err(missing);
+        }
+        homes.insert(group.recipe.name, obtain(group.recipe, progress)?);
+    }
+    Ok(homes)
+}

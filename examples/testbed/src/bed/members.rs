@@ -1,0 +1,105 @@
+//! Fills in the placeholders of a group's members, which name each other. Pure but for taking ports.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::cluster_id;
+use crate::catalog::Members;
+use crate::error::Error;
+use crate::layout::Group;
+use crate::ports::Port;
+use crate::server::Member;
+use crate::template::{Values, render};
+
+/// The members of a group, ready to be prepared.
+pub(super) fn of(group: &Group, home: &Path, tls: &Path, data: &Path) -> Result<Vec<Member>, Error> {
+    let cluster = cluster_id::fresh()?;
+    let mut members = Vec::new();
+    for (at, name) in group.members.iter().enumerate() {
+        let mut ports = BTreeMap::new();
+        for port in group.recipe.ports {
+            ports.insert(*port, Port::take()?);
+        }
+        let data = data.join(name);
+        let mut values = Values::new();
+        let mut set = |name: &str, value: String| values.insert(name.to_owned(), value);
+        set("name", name.clone());
+        set("region", group.region.clone().unwrap_or_default());
+        set("node", (at + 1).to_string());
+        set("home", home.display().to_string());
+        set("data", data.display().to_string());
+        set("tls", tls.display().to_string());
+        set("cluster", cluster.clone());
+        for (port, taken) in &ports {
+            set(&format!("port:{port}"), taken.number().to_string());
+        }
+        for (placeholder, first, others) in group.recipe.by_member {
+            set(placeholder, if at == 0 { *first } else { *others }.to_owned());
+        }
+        members.push(Member {
+            name: name.clone(),
+            group: group.name.clone(),
+            region: group.region.clone(),
+            recipe: group.recipe,
+            ports,
+            values,
+            data,
+        });
+    }
+    for joined in group.recipe.joined {
+        let count = if joined.of == Members::First { 1 } else { members.len() };
+        let each: Result<Vec<_>, _> =
+            members.iter().take(count).map(|member| render(joined.each, &member.values)).collect();
+        let text = each?.join(",");
+        for member in &mut members {
+            member.values.insert(joined.name.to_owned(), text.clone());
+        }
+    }
+    Ok(members)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::{Wanted, groups};
+
+    fn members(wanted: &Wanted) -> Vec<Member> {
+        let groups = groups(wanted).unwrap();
+        of(&groups[0], Path::new("/home"), Path::new("/tls"), Path::new("/data")).unwrap()
+    }
+
+    #[test]
+    fn members_name_each_other() {
+        let witness = members(&Wanted::witness());
+        let peers = &witness[0].values["peers"];
+        for member in &witness {
+            let itself = format!("{}=http://127.0.0.1:{}", member.name, member.port("peer").unwrap().number());
+            assert!(peers.contains(&itself), "{peers}");
+            assert_eq!(&member.values["peers"], peers);
+        }
+    }
+
+    #[test]
+    fn the_second_broker_is_no_controller() {
+        let brokers = members(&Wanted { brokers: 2, ..Wanted::one("kafka") });
+        let files: Vec<_> =
+            brokers.iter().map(|member| render(member.recipe.files[0].1, &member.values).unwrap()).collect();
+        assert!(files[0].contains("process.roles=broker,controller\nnode.id=1\n"));
+        assert!(files[1].contains("process.roles=broker\nnode.id=2\n"));
+        assert!(files[0].contains(",CONTROLLER://") && !files[1].contains(",CONTROLLER://"));
+        assert_eq!(brokers[0].values["voters"], brokers[1].values["voters"]);
+    }
+
+    #[test]
+    fn every_text_of_every_recipe_can_be_filled_in() {
+        for recipe in crate::catalog::CATALOG {
+            for member in members(&Wanted::one(recipe.name)) {
+                let texts = recipe.start.iter().chain(recipe.prepare.iter().copied().flatten());
+                let texts = texts.chain(recipe.files.iter().map(|(_, text)| text));
+                for text in texts.chain(recipe.environment.iter().map(|(_, text)| text)) {
+                    render(text, &member.values).unwrap();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! etcd.
+
+use std::time::Duration;
+
+use super::{Joined, Members, Obtain, Probe, Recipe, Stop};
+
+/// One member serves a region; three members with one region each are the witness.
+pub(super) const ETCD: Recipe = Recipe {
+    name: "etcd",
+    version: "3.6.16",
+    obtain: Obtain::Go {
+        main: include_str!("../../recipes/etcd/main.go"),
+        module: include_str!("../../recipes/etcd/go.mod"),
+        sums: include_str!("../../recipes/etcd/go.sum"),
+        binary: "etcd",
+    },
+    tools: &[],
+    ports: &["client", "peer"],
+    by_member: &[],
+    joined: &[
+        Joined { name: "peers", each: "{name}=http://127.0.0.1:{port:peer}", of: Members::All },
+        Joined { name: "clients", each: "http://127.0.0.1:{port:client}", of: Members::All },
+    ],
+    files: &[],
+    prepare: &[],
+    start: &[
+        "{home}/etcd",
+        "--name={name}",
+        "--data-dir={data}/etcd",
+        "--listen-client-urls=http://127.0.0.1:{port:client}",
+        "--advertise-client-urls=http://127.0.0.1:{port:client}",
+        "--listen-peer-urls=http://127.0.0.1:{port:peer}",
+        "--initial-advertise-peer-urls=http://127.0.0.1:{port:peer}",
+        "--initial-cluster={peers}",
+        "--initial-cluster-token={cluster}",
+        "--log-level=warn",
+    ],
+    refuses_root: false,
+    probe: Probe::Etcd,
+    deadline: Duration::from_secs(60),
+    stop: Stop::Terminate,
+    environment: &[("", "{clients}")],
+    proxied: ("client", None),
+};

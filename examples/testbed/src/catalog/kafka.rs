@@ -1,0 +1,76 @@
+//! Apache Kafka, without ZooKeeper.
+
+use std::time::Duration;
+
+use super::{Joined, Members, Obtain, Probe, Recipe, Stop, Tool};
+
+const JAVA: Tool = Tool {
+    program: "java",
+    arguments: &["-version"],
+    cure: "apt-get install -y openjdk-17-jre-headless   (or any Java 17 or newer)",
+};
+
+/// The first broker of a region is its controller too; further ones are brokers only.
+pub(super) const KAFKA: Recipe = Recipe {
+    name: "kafka",
+    version: "4.1.1",
+    obtain: Obtain::Maven {
+        coordinates: &[
+            "org.apache.kafka:kafka_2.13:{version}",
+            "org.apache.kafka:kafka-tools:{version}",
+            "org.apache.kafka:connect-mirror:{version}",
+            "org.apache.kafka:connect-runtime:{version}",
+            "org.apache.kafka:connect-json:{version}",
+            "org.apache.logging.log4j:log4j-slf4j-impl:2.24.3",
+        ],
+        checksums: include_str!("../../recipes/kafka/jars.sha256"),
+    },
+    tools: &[JAVA],
+    // `front` is where clients of the listener `proxied` are sent: a proxy has to stand there.
+    ports: &["plain", "scram", "tls", "proxied", "front", "controller"],
+    by_member: &[
+        ("roles", "broker,controller", "broker"),
+        ("controller_listener", ",CONTROLLER://127.0.0.1:{port:controller}", ""),
+    ],
+    joined: &[
+        Joined { name: "voters", each: "{node}@127.0.0.1:{port:controller}", of: Members::First },
+        Joined { name: "bootstrap", each: "127.0.0.1:{port:plain}", of: Members::All },
+        Joined { name: "bootstrap_scram", each: "127.0.0.1:{port:scram}", of: Members::All },
+        Joined { name: "bootstrap_tls", each: "127.0.0.1:{port:tls}", of: Members::All },
+    ],
+    files: &[
+        ("server.properties", include_str!("../../recipes/kafka/server.properties")),
+        ("log4j2.properties", include_str!("../../recipes/kafka/log4j2.properties")),
+    ],
+    prepare: &[&[
+        "java",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "-cp",
+        "{home}/libs/*",
+        "kafka.tools.StorageTool",
+        "format",
+        "--cluster-id={cluster}",
+        "--config={data}/server.properties",
+        "--add-scram=SCRAM-SHA-256=[name=admin,password=admin-secret]",
+        "--add-scram=SCRAM-SHA-512=[name=admin,password=admin-secret]",
+        "--add-scram=SCRAM-SHA-256=[name=alice,password=alice-secret]",
+        "--add-scram=SCRAM-SHA-512=[name=alice,password=alice-secret]",
+    ]],
+    start: &[
+        "java",
+        "-Xmx512m",
+        "-XX:+UseSerialGC",
+        "-Dlog4j2.configurationFile={data}/log4j2.properties",
+        "-cp",
+        "{home}/libs/*",
+        "kafka.Kafka",
+        "{data}/server.properties",
+    ],
+    refuses_root: false,
+    probe: Probe::Kafka,
+    deadline: Duration::from_secs(120),
+    stop: Stop::Terminate,
+    environment: &[("", "{bootstrap}"), ("_SCRAM", "{bootstrap_scram}"), ("_TLS", "{bootstrap_tls}")],
+    proxied: ("proxied", Some("front")),
+};

@@ -1,0 +1,111 @@
+//! Which servers stand where. Pure.
+
+use crate::catalog::{CATALOG, Recipe, recipe};
+use crate::error::Error;
+
+/// The servers of a region are named after it by a letter.
+const REGIONS_MAX: u8 = 5;
+const WITNESSES: u32 = 3;
+
+/// What is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Names of recipes; empty means all.
+    pub only: Vec<String>,
+    /// Regions, 1 to 5: `a`, `b`, ...
+    pub regions: u8,
+    /// Kafka brokers in region `a`, 1 or more; the other regions have one.
+    pub brokers: u32,
+    /// Three more etcd members, one cluster that belongs to no region. Only if etcd is wanted.
+    pub witness: bool,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self { only: Vec::new(), regions: 2, brokers: 1, witness: true }
+    }
+}
+
+impl Wanted {
+    /// One server of one kind, in region `a`.
+    #[must_use]
+    pub fn one(recipe: &str) -> Self {
+        Self { only: vec![recipe.to_owned()], regions: 1, brokers: 1, witness: false }
+    }
+
+    /// Only the three members of the witness.
+    #[must_use]
+    pub fn witness() -> Self {
+        Self { only: vec!["etcd".to_owned()], regions: 0, brokers: 1, witness: true }
+    }
+}
+
+/// Servers of one kind that know each other.
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    pub(crate) name: String,
+    pub(crate) recipe: &'static Recipe,
+    pub(crate) region: Option<String>,
+    pub(crate) members: Vec<String>,
+}
+
+/// All groups, in the order in which they are shown.
+pub(crate) fn groups(wanted: &Wanted) -> Result<Vec<Group>, Error> {
+    if let Some(unknown) = wanted.only.iter().find(|name| recipe(name).is_none()) {
+        let known: Vec<_> = CATALOG.iter().map(|recipe| recipe.name).collect();
+        return Err(Error::Unknown { what: format!("server {unknown}"), known: known.join(", ") });
+    }
+    if wanted.regions > REGIONS_MAX || wanted.brokers == 0 {
+        let known = format!("up to {REGIONS_MAX} regions, each with one broker or more");
+        return Err(Error::Unknown { what: "such layout".to_owned(), known });
+    }
+    let chosen = |recipe: &&Recipe| wanted.only.is_empty() || wanted.only.iter().any(|name| name == recipe.name);
+    let mut groups = Vec::new();
+    for region in (b'a'..).take(wanted.regions.into()).map(|letter| char::from(letter).to_string()) {
+        for recipe in CATALOG.into_iter().filter(chosen) {
+            let members = if recipe.name == "kafka" && region == "a" { wanted.brokers } else { 1 };
+            let name = format!("{}-{region}", recipe.name);
+            let further = (2..=members).map(|node| format!("{name}-{node}"));
+            let members = std::iter::once(name.clone()).chain(further).collect();
+            groups.push(Group { name, recipe, region: Some(region.clone()), members });
+        }
+    }
+    let witness = recipe("etcd").filter(|recipe| wanted.witness && chosen(recipe));
+    groups.extend(witness.map(|recipe| Group {
+        name: "witness".to_owned(),
+        recipe,
+        region: None,
+        members: (1..=WITNESSES).map(|node| format!("witness-{node}")).collect(),
+    }));
+    Ok(groups)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(wanted: &Wanted) -> Vec<String> {
+        groups(wanted).unwrap().into_iter().flat_map(|group| group.members).collect()
+    }
+
+    #[test]
+    fn by_default_two_regions_of_everything_and_a_witness() {
+        let all = "kafka-a postgres-a etcd-a kafka-b postgres-b etcd-b witness-1 witness-2 witness-3";
+        assert_eq!(names(&Wanted::default()).join(" "), all);
+    }
+
+    #[test]
+    fn only_what_is_asked_for() {
+        let wanted = Wanted { brokers: 2, ..Wanted::one("kafka") };
+        assert_eq!(names(&wanted), ["kafka-a", "kafka-a-2"]);
+        assert_eq!(names(&Wanted::one("postgres")), ["postgres-a"]);
+        assert_eq!(names(&Wanted::witness()).len(), 3);
+    }
+
+    #[test]
+    fn refuses_what_there_is_not() {
+        assert!(groups(&Wanted::one("zookeeper-1")).is_err());
+        assert!(groups(&Wanted { regions: 9, ..Wanted::default() }).is_err());
+        assert!(groups(&Wanted { brokers: 0, ..Wanted::default() }).is_err());
+    }
+}

@@ -1,0 +1,56 @@
+//! What has to be installed, and what to type when it is not.
+
+use std::process::{Command, Stdio};
+
+use crate::catalog::{Obtain, Recipe, Tool};
+use crate::error::Error;
+
+const SETPRIV: Tool = Tool { program: "setpriv", arguments: &["--version"], cure: "apt-get install -y util-linux" };
+const MAVEN: Tool = Tool { program: "mvn", arguments: &["--version"], cure: "apt-get install -y maven" };
+const GO: Tool =
+    Tool { program: "go", arguments: &["version"], cure: "install Go 1.26 or newer and put it on the PATH" };
+const PIP: Tool =
+    Tool { program: "python3", arguments: &["-m", "pip", "--version"], cure: "apt-get install -y python3 python3-pip" };
+
+/// What is missing on this machine to run the server: nothing, or an [`Error::Missing`] with its cure.
+/// The network is not asked.
+#[must_use]
+pub fn missing(recipe: &Recipe) -> Option<Error> {
+    let always = std::iter::once(&SETPRIV).chain(recipe.tools);
+    always.filter(|tool| !is_there(tool)).map(absent).next().or_else(|| {
+        let needed = (!super::is_obtained(recipe)).then(|| require(&recipe.obtain).err());
+        needed.flatten()
+    })
+}
+
+/// Refuses when what obtains it is not installed.
+pub(super) fn require(obtain: &Obtain) -> Result<(), Error> {
+    let tool = match obtain {
+        Obtain::Maven { .. } => &MAVEN,
+        Obtain::Go { .. } => &GO,
+        Obtain::Wheel { .. } => &PIP,
+    };
+    if is_there(tool) { Ok(()) } else { Err(absent(tool)) }
+}
+
+fn absent(tool: &Tool) -> Error {
+    Error::Missing { what: tool.program.to_owned(), cure: tool.cure.to_owned() }
+}
+
+fn is_there(tool: &Tool) -> bool {
+    let mut command = Command::new(tool.program);
+    command.args(tool.arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_that_is_not_there_is_named_with_its_cure() {
+        let tool = Tool { program: "no-such-program-here", arguments: &[], cure: "install it" };
+        assert!(!is_there(&tool));
+        assert_eq!(absent(&tool).to_string(), "no-such-program-here is missing; cure: install it");
+    }
+}

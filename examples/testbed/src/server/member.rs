@@ -1,0 +1,75 @@
+//! One server of a layout: its name, its ports, its place, and its recipe filled in.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::wrapping::{we_are_root, wrapped};
+use crate::catalog::Recipe;
+use crate::error::Error;
+use crate::obtain;
+use crate::ports::Port;
+use crate::template::{Values, render};
+
+/// What is needed to start one server, again and again on the same data.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) group: String,
+    pub(crate) region: Option<String>,
+    pub(crate) recipe: &'static Recipe,
+    pub(crate) ports: BTreeMap<&'static str, Port>,
+    pub(crate) values: Values,
+    pub(crate) data: PathBuf,
+}
+
+impl Member {
+    /// Where its output goes.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.data.join("output.log")
+    }
+
+    /// Writes its files and runs what has to be run once, on an empty data directory.
+    pub(crate) fn prepare(&self) -> Result<(), Error> {
+        fs::create_dir_all(&self.data).map_err(Error::path("create", &self.data))?;
+        for (name, text) in self.recipe.files {
+            let path = self.data.join(name);
+            fs::write(&path, render(text, &self.values)?).map_err(Error::path("write", &path))?;
+        }
+        for command in self.recipe.prepare {
+            let command = self.command(command)?;
+            let mut prepare = Command::new(&command[0]);
+            prepare.args(&command[1..]);
+            obtain::run(&prepare, &self.data, &format!("prepare {}", self.name), &|_| {})?;
+        }
+        Ok(())
+    }
+
+    /// The command that is the server.
+    pub(crate) fn start_command(&self) -> Result<Vec<String>, Error> {
+        self.command(self.recipe.start)
+    }
+
+    fn command(&self, texts: &[&str]) -> Result<Vec<String>, Error> {
+        let command: Result<Vec<_>, _> = texts.iter().map(|text| render(text, &self.values)).collect();
+        Ok(wrapped(command?, self.recipe.refuses_root && we_are_root()))
+    }
+
+    /// The port of that name.
+    pub(crate) fn port(&self, name: &str) -> Result<&Port, Error> {
+        self.ports.get(name).ok_or_else(|| Error::Unknown {
+            what: format!("port {name} of {}", self.name),
+            known: self.recipe.ports.join(", "),
+        })
+    }
+}
+
+/// The end of a log, for an error.
+pub(crate) fn tail(log: &Path) -> String {
+    const LINES: usize = 30;
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(LINES)..].join("\n")
+}

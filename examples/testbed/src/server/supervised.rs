@@ -1,0 +1,127 @@
+//! One run of a server: its supervisor, the orders to it and what it says.
+
+use std::io::{BufRead, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use super::supervisor;
+use crate::deadline::Deadline;
+use crate::error::Error;
+
+/// A supervisor answers at once; stopping a process in the middle of a disk write takes a little.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+
+/// A server that was started. Letting go of it kills it.
+#[derive(Debug)]
+pub(super) struct Supervised {
+    name: String,
+    process: Child,
+    orders: Option<ChildStdin>,
+    said: Receiver<String>,
+    ended: Option<String>,
+    pid: u32,
+}
+
+impl Supervised {
+    /// Starts the command; its output is added to the log.
+    pub(super) fn start(name: &str, command: &[String], log: &Path) -> Result<Self, Error> {
+        let doing = format!("start {name}");
+        let mut process = supervisor::command()?
+            .arg(log)
+            .arg("--")
+            .args(command)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            // A Ctrl-C at the terminal is for the owner, who then lets go of the lifeline.
+            .process_group(0)
+            .spawn()
+            .map_err(Error::io(&*doing))?;
+        let orders = process.stdin.take();
+        let out = process.stdout.take();
+        let (says, said) = channel();
+        std::thread::spawn(move || {
+            for line in out.into_iter().flat_map(|out| BufReader::new(out).lines()).map_while(Result::ok) {
+                if says.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut started = Self { name: name.to_owned(), process, orders, said, ended: None, pid: 0 };
+        let line = started.hear("start")?;
+        match line.strip_prefix("started ").and_then(|pid| pid.parse().ok()) {
+            Some(pid) => started.pid = pid,
+            None => return Err(started.refused("start", line)),
+        }
+        Ok(started)
+    }
+
+    /// The server's own process.
+    pub(super) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// How it has ended, if it has.
+    pub(super) fn ended(&mut self) -> Option<&str> {
+        while self.ended.is_none() {
+            let Ok(line) = self.said.try_recv() else { break };
+            self.note(&line);
+        }
+        self.ended.as_deref()
+    }
+
+    /// Gives an order and waits until it is obeyed.
+    pub(super) fn order(&mut self, order: &str) -> Result<(), Error> {
+        if let Some(ended) = self.ended() {
+            let said = format!("the server has ended {ended}");
+            return Err(self.refused(order, said));
+        }
+        let told = self.orders.as_mut().is_some_and(|orders| writeln!(orders, "{order}").is_ok());
+        if !told {
+            return Err(self.refused(order, "nothing: it is gone".to_owned()));
+        }
+        let line = self.hear(order)?;
+        if line == format!("done {order}") { Ok(()) } else { Err(self.refused(order, line)) }
+    }
+
+    /// Waits until the server has ended and nothing of it is left.
+    pub(super) fn wait_ended(&mut self, within: Duration) -> bool {
+        let deadline = Deadline::within(within);
+        while self.ended.is_none() {
+            let Ok(line) = self.said.recv_timeout(deadline.left()) else { return false };
+            self.note(&line);
+        }
+        true
+    }
+
+    fn note(&mut self, line: &str) {
+        if let Some(how) = line.strip_prefix("exited ") {
+            self.ended = Some(how.to_owned());
+        }
+    }
+
+    fn hear(&mut self, order: &str) -> Result<String, Error> {
+        match self.said.recv_timeout(ANSWERS_WITHIN) {
+            Ok(line) => {
+                self.note(&line);
+                Ok(line)
+            }
+            Err(_) => Err(self.refused(order, format!("nothing for {} s", ANSWERS_WITHIN.as_secs()))),
+        }
+    }
+
+    fn refused(&self, order: &str, said: String) -> Error {
+        Error::Supervisor { name: self.name.clone(), order: order.to_owned(), said }
+    }
+}
+
+impl Drop for Supervised {
+    fn drop(&mut self) {
+        // Without its lifeline it kills all that is left; then there is only itself to reap.
+        drop(self.orders.take());
+        let _reaped = self.process.wait();
+    }
+}

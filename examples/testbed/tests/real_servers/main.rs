@@ -1,0 +1,25 @@
+//! Real servers: obtained, started, asked in their own protocol, hurt, and gone with their owner.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod command;
+mod each;
+mod identities;
+mod obtaining;
+mod outliving;
+mod scram;
+mod speak;
+
+use std::process::ExitCode;
+
+use testbed::harness::{self, Case};
+
+fn main() -> ExitCode {
+    // A process of its own, whose death a test looks at.
+    if std::env::args().nth(1).as_deref() == Some(outliving::OWNER) {
+        return outliving::own();
+    }
+    let cases: Vec<Case<'_>> =
+        [each::CASES, identities::CASES, outliving::CASES, command::CASES, obtaining::CASES].concat();
+    harness::run(&cases)
+}
