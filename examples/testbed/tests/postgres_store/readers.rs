@@ -2,41 +2,30 @@
 //! once and in order. A cursor over a column that is set before the commit does not, and the same
 //! count shows it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // A test stops at what it did not expect.
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dcp_core::clock::SeededEntropy;
 use dcp_core::event::{EventId, NewEvent, StreamId};
 use dcp_core::log::LogId;
 use dcp_core::ports::{EventSource as _, EventStore as _, OwnerBatch, ReadFrom, WriterRole};
-use dcp_core::store::postgres::tokio_postgres::{self, Client, NoTls};
-use dcp_core::store::postgres::{PostgresEventSettings, PostgresEventStore};
+use dcp_core::store::postgres::PostgresEventStore;
+use dcp_core::store::postgres::tokio_postgres::{Client, NoTls};
 use dcp_core::testing::fixtures::{TwoRegions, orders, slice_a, west};
 use tokio::task::JoinSet;
 use uuid::Uuid;
+
+use crate::server::{block_on, config, fresh_schema, open};
 
 const WRITERS: u32 = 16;
 const BATCHES: u32 = 40;
 const EVENTS: u32 = 3;
 
-fn server() -> String {
-    std::env::var("DCP_POSTGRES").unwrap()
-}
-
 async fn client() -> (Client, JoinSet<()>) {
-    let (client, connection) = tokio_postgres::connect(&server(), NoTls).await.unwrap();
+    let (client, connection) = config().connect(NoTls).await.unwrap();
     let mut running = JoinSet::new();
     running.spawn(async move { connection.await.unwrap() });
     (client, running)
-}
-
-async fn store(schema: &str) -> Arc<PostgresEventStore> {
-    let settings = PostgresEventSettings::new(west()).with_schema(schema);
-    let entropy = Arc::new(SeededEntropy::from_system().unwrap());
-    Arc::new(PostgresEventStore::connect(server().parse().unwrap(), settings, entropy).await.unwrap())
 }
 
 // Each insert is held for up to 20 ms before its commit.
@@ -101,10 +90,13 @@ async fn read_naively(client: Client, schema: String, until: usize) -> usize {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_event_is_read_once_and_in_order_while_transactions_are_held() {
-    let schema = format!("held_{}", std::process::id());
-    let (writing, reading) = (store(&schema).await, store(&schema).await);
+pub(crate) fn held() {
+    block_on(every_event_is_read_once_and_in_order());
+}
+
+async fn every_event_is_read_once_and_in_order() {
+    let schema = fresh_schema();
+    let (writing, reading) = (open(&schema).await.unwrap(), open(&schema).await.unwrap());
     let (client, _running) = client().await;
     hold_transactions(&client, &schema).await;
     // Somebody else's transaction stays open all the while, and stops no reader.

@@ -1,0 +1,46 @@
+//! The Postgres event store on a real server: every clause of its port, readers while transactions are
+//! held, and the server killed in the middle of appends.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod crashes;
+mod readers;
+mod refusals;
+mod server;
+
+use std::process::ExitCode;
+
+use dcp_core::testing::Clause;
+use dcp_core::testing::event_store::clauses;
+use testbed::harness::{self, Case};
+
+use server::{NEEDS, OnServer, block_on};
+
+fn main() -> ExitCode {
+    let clauses: Vec<(String, Clause)> =
+        clauses::<OnServer>().into_iter().map(|clause| (name(&clause), clause)).collect();
+    let runs: Vec<_> = clauses
+        .iter()
+        .map(|(_, clause)| {
+            || {
+                if let Err(violation) = block_on((clause.run)()) {
+                    panic!("{} ({}): {violation}", clause.id, clause.demands);
+                }
+            }
+        })
+        .collect();
+    let mut cases: Vec<Case<'_>> =
+        clauses.iter().zip(&runs).map(|((name, _), run)| Case { name, needs: NEEDS, run }).collect();
+    cases.extend([
+        Case { name: "readers::miss_nothing_while_transactions_are_held", needs: NEEDS, run: &readers::held },
+        Case { name: "crashes::what_was_answered_is_there_once", needs: NEEDS, run: &crashes::a_hundred_times },
+        Case { name: "refusals::of_bad_input_and_of_foreign_stores", needs: NEEDS, run: &refusals::all },
+    ]);
+    harness::run(&cases)
+}
+
+// As the macro would name it: `postgres::e1_what_append_answered_is_read_back`.
+fn name(clause: &Clause) -> String {
+    let words: Vec<_> = clause.demands.split(|letter: char| !letter.is_ascii_alphanumeric()).collect();
+    format!("postgres::{}_{}", clause.id.to_lowercase(), words.join("_").to_lowercase())
+}
