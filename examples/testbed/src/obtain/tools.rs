@@ -6,6 +6,12 @@ use crate::catalog::{Obtain, Recipe, Tool};
 use crate::error::Error;
 
 const SETPRIV: Tool = Tool { program: "setpriv", arguments: &["--version"], cure: "apt-get install -y util-linux" };
+/// Asked only of root: anybody else starts such a server as it is.
+const NAMESPACES: Tool = Tool {
+    program: "unshare",
+    arguments: &["--user", "--map-user=1000", "--ipc", "--", "true"],
+    cure: "run it as a user that is not root, or allow user namespaces: sysctl -w user.max_user_namespaces=1000",
+};
 const MAVEN: Tool = Tool { program: "mvn", arguments: &["--version"], cure: "apt-get install -y maven" };
 const GO: Tool =
     Tool { program: "go", arguments: &["version"], cure: "install Go 1.26 or newer and put it on the PATH" };
@@ -16,7 +22,9 @@ const PIP: Tool =
 /// The network is not asked.
 #[must_use]
 pub fn missing(recipe: &Recipe) -> Option<Error> {
+    let namespaces = recipe.refuses_root && rustix::process::geteuid().is_root();
     let always = std::iter::once(&SETPRIV).chain(recipe.tools);
+    let always = always.chain(namespaces.then_some(&NAMESPACES));
     always.filter(|tool| !is_there(tool)).map(absent).next().or_else(|| {
         let needed = (!super::is_obtained(recipe)).then(|| require(&recipe.obtain).err());
         needed.flatten()

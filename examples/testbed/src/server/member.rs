@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::wrapping::{we_are_root, wrapped};
+use super::wrapping::{namespace, wrapped};
 use crate::catalog::Recipe;
 use crate::error::Error;
 use crate::obtain;
@@ -53,7 +53,7 @@ impl Member {
 
     fn command(&self, texts: &[&str]) -> Result<Vec<String>, Error> {
         let command: Result<Vec<_>, _> = texts.iter().map(|text| render(text, &self.values)).collect();
-        Ok(wrapped(command?, self.recipe.refuses_root && we_are_root()))
+        Ok(wrapped(command?, namespace(self.recipe.refuses_root)))
     }
 
     /// The port of that name.
