@@ -3,11 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use dcp_core::clock::{Clock as _, Moment, SystemClock};
+use dcp_core::Error;
 use dcp_core::event::EventId;
 use dcp_core::fence::Fence;
 use dcp_core::ids::{CursorName, RegionId, ScopeId};
@@ -18,12 +17,16 @@ use dcp_core::ports::{
 use dcp_core::position::{Cut, PrefixDigest};
 use dcp_core::recovery::RecoveryParts;
 use dcp_core::testing::defects::resource_guard::{DefectiveGuard, GuardDefect};
-use dcp_core::{Error, ErrorKind};
 use dcp_fencing::SliceGuard;
+use tokio::sync::Notify;
 
 use super::slow::SlowAway;
 use super::{HidesTail, LeakySeal, OpenFromStart};
+use crate::orders::Home;
 use crate::region::Fittings;
+
+// The region that the drill loses.
+const LOST: Home = Home::West;
 
 /// What is wrong with every region of a drill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,24 +75,21 @@ pub struct Planted(pub ProcessDefect);
 impl Fittings for Planted {
     fn store(&self, store: Arc<dyn EventStore>) -> Arc<dyn EventStore> {
         match self.0 {
-            ProcessDefect::SealDoesNotDrain => Arc::new(LeakySeal::over(Arc::new(SlowAway::over(store)))),
-            ProcessDefect::SlowAppends => Arc::new(SlowAway::over(store)),
+            ProcessDefect::SealDoesNotDrain => {
+                let sealed = Arc::<Notify>::default();
+                Arc::new(LeakySeal::over(Arc::new(SlowAway::over(store, Arc::clone(&sealed))), sealed))
+            }
+            ProcessDefect::SlowAppends => Arc::new(SlowAway::over(store, Arc::default())),
             _ => store,
         }
     }
 
     fn source(&self, of: &RegionId, source: Arc<dyn EventSource>, local: &Arc<dyn EventStore>) -> Arc<dyn EventSource> {
-        if self.0 != ProcessDefect::SkipsTail {
+        if self.0 != ProcessDefect::SkipsTail || of != &LOST.region_id() {
             return source;
         }
         let hidden = Arc::<Mutex<Cut>>::default();
-        let watched = WatchedSource {
-            of: of.clone(),
-            inner: source,
-            local: Arc::clone(local),
-            hidden: Arc::clone(&hidden),
-            silent: Mutex::default(),
-        };
+        let watched = WatchedSource { inner: source, local: Arc::clone(local), hidden: Arc::clone(&hidden) };
         Arc::new(HidesTail::over(Arc::new(watched), hidden))
     }
 
@@ -114,52 +114,35 @@ impl Fittings for Planted {
     }
 }
 
-/// A source that has not answered for so long is dark, and not only slow.
-const DARK_AFTER: Duration = Duration::from_millis(1_500);
-
-/// Notes what had been mirrored when the other region stopped answering.
+/// Notes what had been mirrored of the lost region once this one has written in its place: the link
+/// has stood still since the takeover began.
 #[derive(Debug)]
 struct WatchedSource {
-    of: RegionId,
     inner: Arc<dyn EventSource>,
     local: Arc<dyn EventStore>,
     hidden: Arc<Mutex<Cut>>,
-    // When it first did not answer, and what was mirrored then; none while it answers.
-    silent: Mutex<Option<(Moment, Cut)>>,
 }
 
 impl WatchedSource {
-    // A link that is paused meanwhile asks nothing: the first question afterwards shows how long it was.
-    async fn note(&self, error: Option<&Error>) {
-        let now = SystemClock::new().now();
-        let since = lock(&self.silent).clone();
-        let dark = error.is_some_and(|error| error.kind() == ErrorKind::Retry);
-        match since {
-            None if dark => {
-                let mirrored = self.mirrored().await.unwrap_or_default();
-                *lock(&self.silent) = Some((now, mirrored));
-            }
-            Some((since, mirrored)) if now.since(since) >= DARK_AFTER => {
-                let mut hidden = lock(&self.hidden);
-                if hidden.is_empty() {
-                    *hidden = mirrored;
-                }
-            }
-            Some(_) if !dark => *lock(&self.silent) = None,
-            _ => {}
+    fn hidden(&self) -> MutexGuard<'_, Cut> {
+        self.hidden.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn hide(&self) -> Result<(), Error> {
+        if !self.hidden().is_empty() {
+            return Ok(());
         }
+        let logs = self.local.logs().await?;
+        let (lost, own): (Vec<_>, Vec<_>) = logs
+            .into_iter()
+            .filter(|log| log.scope() == &LOST.scope_id())
+            .partition(|log| log.origin() == &LOST.region_id());
+        if !own.is_empty() {
+            let ends = self.local.ends(&lost).await?;
+            *self.hidden() = ends;
+        }
+        Ok(())
     }
-
-    // Of the users' logs of that region; what it has said of other logs stays true.
-    async fn mirrored(&self) -> Result<Cut, Error> {
-        let ends = self.local.ends(&self.local.logs().await?).await?;
-        let own = ends.iter().filter(|(log, _)| !log.is_companion() && log.origin() == &self.of);
-        Ok(own.map(|(log, end)| (log.clone(), *end)).collect())
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[async_trait]
@@ -169,9 +152,8 @@ impl EventSource for WatchedSource {
     }
     // The link asks this in every round, whatever it has to copy.
     async fn ends(&self, logs: &[LogId]) -> Result<Cut, Error> {
-        let answer = self.inner.ends(logs).await;
-        self.note(answer.as_ref().err()).await;
-        answer
+        self.hide().await?;
+        self.inner.ends(logs).await
     }
     async fn logs(&self) -> Result<Vec<LogId>, Error> {
         self.inner.logs().await

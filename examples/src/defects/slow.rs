@@ -16,16 +16,18 @@ use dcp_core::ports::{
 };
 use dcp_core::position::{Cut, PrefixDigest};
 use dcp_core::{Error, Failure};
+use tokio::sync::Notify;
 
 /// Long enough to be under way when the slice is sealed, and within the deadline of a request.
-const SLOW: std::time::Duration = std::time::Duration::from_millis(150);
+const SLOW: std::time::Duration = std::time::Duration::from_millis(600);
 
 #[derive(Debug)]
-pub(super) struct SlowAway(Arc<dyn EventStore>);
+pub(super) struct SlowAway(Arc<dyn EventStore>, Arc<Notify>);
 
 impl SlowAway {
-    pub(super) fn over(inner: Arc<dyn EventStore>) -> Self {
-        Self(inner)
+    /// What is under way goes on at once when `hurry` is notified.
+    pub(super) fn over(inner: Arc<dyn EventStore>, hurry: Arc<Notify>) -> Self {
+        Self(inner, hurry)
     }
 }
 
@@ -62,7 +64,7 @@ impl EventStore for SlowAway {
     async fn open_writer(&self, logs: &[LogId], role: WriterRole) -> Result<Box<dyn EventWriter>, Failure> {
         let away = matches!(&role, WriterRole::Owner(grant) if grant.epoch == Epoch::GENESIS.next());
         let writer = self.0.open_writer(logs, role).await?;
-        Ok(if away { Box::new(SlowWriter(writer)) } else { writer })
+        Ok(if away { Box::new(SlowWriter(writer, Arc::clone(&self.1))) } else { writer })
     }
 
     async fn seal(&self, logs: &[LogId], grant: &WriteGrant) -> Result<Cut, Failure> {
@@ -71,12 +73,17 @@ impl EventStore for SlowAway {
 }
 
 #[derive(Debug)]
-struct SlowWriter(Box<dyn EventWriter>);
+struct SlowWriter(Box<dyn EventWriter>, Arc<Notify>);
 
 #[async_trait]
 impl EventWriter for SlowWriter {
     async fn append(&self, batch: OwnerBatch) -> Result<Appended, Failure> {
-        SystemClock::new().sleep(SLOW).await;
+        let clock = SystemClock::new();
+        tokio::select! {
+            biased;
+            () = self.1.notified() => {}
+            () = clock.sleep(SLOW) => {}
+        }
         self.0.append(batch).await
     }
     async fn copy(&self, batch: CopyBatch) -> Result<PrefixDigest, Failure> {

@@ -17,17 +17,20 @@ use dcp_core::ports::{
 };
 use dcp_core::position::{Cut, PrefixDigest};
 use dcp_core::{Error, ErrorKind, Failure};
+use tokio::sync::Notify;
 
 #[derive(Debug)]
 pub(crate) struct LeakySeal {
     inner: Arc<dyn EventStore>,
     // Fences that were answered and are not in the store.
     claimed: Arc<Mutex<BTreeMap<LogId, FenceRank>>>,
+    // Told once the ends are read: what is under way lands behind them.
+    sealed: Arc<Notify>,
 }
 
 impl LeakySeal {
-    pub(crate) fn over(inner: Arc<dyn EventStore>) -> Self {
-        Self { inner, claimed: Arc::default() }
+    pub(crate) fn over(inner: Arc<dyn EventStore>, sealed: Arc<Notify>) -> Self {
+        Self { inner, claimed: Arc::default(), sealed }
     }
 
     fn claimed(&self, log: &LogId) -> Option<FenceRank> {
@@ -81,7 +84,9 @@ impl EventStore for LeakySeal {
         let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner).clone();
         claimed.extend(logs.iter().map(|log| (log.clone(), rank.clone())));
         *self.claimed.lock().unwrap_or_else(PoisonError::into_inner) = claimed;
-        self.inner.ends(logs).await.map_err(Failure::NotApplied)
+        let ends = self.inner.ends(logs).await.map_err(Failure::NotApplied);
+        self.sealed.notify_waiters();
+        ends
     }
 }
 

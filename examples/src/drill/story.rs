@@ -42,7 +42,8 @@ impl Stage {
     /// Starts what has to run in the phase that the record names.
     ///
     /// # Errors
-    /// `Stopped` or `Retry` with the process that does not start.
+    /// `Stopped` or `Retry` with the process that does not start, or with the one that ended while
+    /// the others were being started.
     pub async fn set(
         folder: Folder,
         mut record: RunRecord,
@@ -52,25 +53,14 @@ impl Stage {
         mut tasks: TaskGroup,
     ) -> Result<Self, Error> {
         let resumed = record.resumes > 0;
-        let program = std::env::current_exe().map_err(|cause| Error::stopped("no-program", cause.to_string()))?;
-        let mut group = Group::start(&program, &folder, crash_after, &mut tasks).await?;
-        let dark = matches!(record.phase, Phase::Dark | Phase::TakenOver);
-        if dark && record.dark == Some(Dark::Cut) {
-            group.isolate(LOST)?;
-        }
-        if dark && record.what_a_crash_made_of_the_fault() {
-            folder.save(&record)?;
-        }
-        for home in Home::ALL {
-            // A region that was dark stays dark; one that was cut off lives on, isolated.
-            if home == LOST && dark && record.dark != Some(Dark::Cut) {
-                continue;
+        let group = match start(&folder, &mut record, crash_after, &mut tasks).await {
+            Ok(group) => group,
+            Err(error) => {
+                // A child that has ended by itself says more than the one that was stopped for it.
+                tasks.stop().await?;
+                return Err(error);
             }
-            group.start_region(home, &record, &mut tasks).await?;
-        }
-        for home in Home::ALL {
-            group.start_producer(home, &record, &mut tasks)?;
-        }
+        };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         Ok(Self { folder, record, orders, group, tasks, clock, printer, resumed })
     }
@@ -110,4 +100,32 @@ impl Stage {
     pub(super) fn data(&self) -> Option<PathBuf> {
         self.record.data_path.clone()
     }
+}
+
+async fn start(
+    folder: &Folder,
+    record: &mut RunRecord,
+    crash_after: Option<CrashAfter>,
+    tasks: &mut TaskGroup,
+) -> Result<Group, Error> {
+    let program = std::env::current_exe().map_err(|cause| Error::stopped("no-program", cause.to_string()))?;
+    let mut group = Group::start(&program, folder, crash_after, tasks).await?;
+    let dark = matches!(record.phase, Phase::Dark | Phase::TakenOver);
+    if dark && record.dark == Some(Dark::Cut) {
+        group.isolate(LOST)?;
+    }
+    if dark && record.what_a_crash_made_of_the_fault() {
+        folder.save(record)?;
+    }
+    for home in Home::ALL {
+        // A region that was dark stays dark; one that was cut off lives on, isolated.
+        if home == LOST && dark && record.dark != Some(Dark::Cut) {
+            continue;
+        }
+        group.start_region(home, record, tasks).await?;
+    }
+    for home in Home::ALL {
+        group.start_producer(home, record, tasks)?;
+    }
+    Ok(group)
 }

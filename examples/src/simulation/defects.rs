@@ -82,7 +82,7 @@ impl Planted {
             Some(Defect::DedupesByVersionAlone) => {
                 Arc::new(FlawedEventStore::<DedupesByVersionAlone>::over(store.clone()))
             }
-            Some(Defect::SealDoesNotDrain) => Arc::new(LeakySeal::over(Arc::new(store.clone()))),
+            Some(Defect::SealDoesNotDrain) => Arc::new(LeakySeal::over(Arc::new(store.clone()), Arc::default())),
             _ => Arc::new(store.clone()),
         }
     }

@@ -105,10 +105,13 @@ impl Drill {
         format!("cargo drill --resume --out {}", self.out().display())
     }
 
-    /// Begins a drill whose regions all have this defect, and runs it to its end.
+    /// Begins a drill whose regions all have this defect, and runs it to its end. Its lease is longer:
+    /// a slow append must outlast the steps before a seal, and be answered within its deadline.
     pub(super) fn begin_with_defect(&self, defect: ProcessDefect, more: &[&str]) -> Ended {
+        let lease = (ttl() * 4.0).to_string();
         let mut command = Command::new(env!("CARGO_BIN_EXE_defective-drill"));
-        command.args(Self::fresh(more)).arg("--out").arg(self.out()).env("PLANTED_DEFECT", defect.to_string());
+        command.args(["--lines", "3000", "--ttl", &lease]).args(more).arg("--out").arg(self.out());
+        command.env("PLANTED_DEFECT", defect.to_string());
         Running::start(command).end()
     }
 

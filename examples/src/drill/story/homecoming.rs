@@ -18,6 +18,10 @@ use crate::region::{OrderRequest, RegionStatus};
 const STILL: Duration = Duration::from_secs(10);
 const ASKED_MAX: u32 = 600;
 const ASKED_EVERY: Duration = Duration::from_millis(50);
+// Lines of one move are let go in so many bits, over two seconds.
+const FEED_BITS: u64 = 40;
+const FEED_PAUSE: Duration = Duration::from_millis(50);
+
 const SLICES: [&str; 4] = ["s10", "s15", "s25", "s50"];
 
 impl Stage {
@@ -30,11 +34,28 @@ impl Stage {
         let slice = SliceRef::new(LOST.scope_id(), SliceId::new(slice)?);
         // Production goes on during the move, so that the write pause is one that producers feel.
         let level = self.level_after(home);
-        self.group.hold(level).await?;
-        self.bring_home(&slice).await?;
+        tokio::select! {
+            biased;
+            moved = self.bring_home(&slice) => moved?,
+            fed = self.feed(self.level_before(home), level) => fed?,
+        }
         self.produce_to(level).await?;
         self.printer.say(&format!("{slice} is at home again"));
         Ok(Phase::Homecoming(home + 1))
+    }
+
+    // Lets lines go bit by bit for as long as a move may take, and never ends by itself.
+    async fn feed(&self, from: u64, to: u64) -> Result<(), Error> {
+        let bit = ((to - from) / FEED_BITS).max(1);
+        let mut level = from;
+        loop {
+            level = (level + bit).min(to);
+            self.group.hold(level).await?;
+            if level == to {
+                std::future::pending::<()>().await;
+            }
+            self.clock.sleep(FEED_PAUSE).await;
+        }
     }
 
     // After a crash the slice may be owned at home already; its plane then ends the run by itself.
@@ -75,11 +96,15 @@ impl Stage {
     }
 
     // 5 % of the lines from one move to the next, as far as there are so many.
-    fn level_after(&self, moved: usize) -> u64 {
+    fn level_before(&self, move_number: usize) -> u64 {
         let turns = &self.record.turns;
         let begin = turns.return_at + (turns.lines - turns.return_at) / 4;
         let step = (turns.lines / 20).min((turns.lines - begin) / 5);
-        begin + step * (moved as u64 + 1)
+        begin + step * move_number as u64
+    }
+
+    fn level_after(&self, move_number: usize) -> u64 {
+        self.level_before(move_number + 1)
     }
 
     /// Waits until every log is mirrored, applied and clean, and notes what each region says. What
