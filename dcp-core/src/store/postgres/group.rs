@@ -46,7 +46,8 @@ pub(super) async fn write(
     incarnation: LogIncarnation,
     group: Vec<Asked>,
 ) -> Result<Vec<Result<Done, Error>>, Failure> {
-    server.write(async |session| transaction(server, session, log, incarnation, group).await).await
+    // Boxed: the transaction is large, and its caller is a task that holds it throughout.
+    server.write(async |session| Box::pin(transaction(server, session, log, incarnation, group)).await).await
 }
 
 async fn transaction(

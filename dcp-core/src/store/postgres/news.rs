@@ -41,12 +41,11 @@ impl News {
     /// As a read.
     pub(super) async fn wait(&self, grown: &mut watch::Receiver<()>) -> Result<(), Error> {
         loop {
-            tokio::select! {
-                biased;
-                changed = grown.changed() => {
+            match tokio::time::timeout(self.poll, grown.changed()).await {
+                Ok(changed) => {
                     return changed.map_err(|_| Error::stopped("store-closed", "the store was closed; open it again"));
                 }
-                () = tokio::time::sleep(self.poll) => self.ask().await?,
+                Err(_) => self.ask().await?,
             }
         }
     }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dcp_core::Failure;
+use dcp_core::clock::{Clock as _, SystemClock};
 use dcp_core::event::{EventId, NewEvent, StreamId};
 use dcp_core::log::LogId;
 use dcp_core::ports::{EventSource as _, EventStore as _, EventWriter, OwnerBatch, ReadFrom, WriterRole};
@@ -49,7 +50,7 @@ async fn run() {
     }
     for kill in 0..KILLS {
         // At another moment of the groups each time.
-        tokio::time::sleep(Duration::from_millis(20 + u64::from(kill * 7 % 40))).await;
+        SystemClock::new().sleep(Duration::from_millis(20 + u64::from(kill * 7 % 40))).await;
         tokio::task::block_in_place(|| {
             server().kill().unwrap();
             server().start().unwrap();
@@ -95,7 +96,7 @@ async fn write(store: &PostgresEventStore, writer: u32, stop: &AtomicBool) -> Wr
                 session = store.open_writer(&[log(writer)], WriterRole::Owner(grant.clone())).await.ok();
             }
             let Some(open) = &session else {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                SystemClock::new().sleep(Duration::from_millis(20)).await;
                 continue;
             };
             match open.append(batch.clone()).await {
@@ -107,7 +108,7 @@ async fn write(store: &PostgresEventStore, writer: u32, stop: &AtomicBool) -> Wr
                 Err(Failure::InDoubt(_)) => wrote.doubts += 1,
                 Err(Failure::NotApplied(error)) => {
                     assert_eq!(error.kind(), dcp_core::ErrorKind::Retry, "{error}");
-                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    SystemClock::new().sleep(Duration::from_millis(20)).await;
                 }
             }
         }

@@ -41,6 +41,7 @@ fn main() -> ExitCode {
 
 // As the macro would name it: `postgres::e1_what_append_answered_is_read_back`.
 fn name(clause: &Clause) -> String {
-    let words: Vec<_> = clause.demands.split(|letter: char| !letter.is_ascii_alphanumeric()).collect();
+    let words = clause.demands.split(|letter: char| !letter.is_ascii_alphanumeric());
+    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
     format!("postgres::{}_{}", clause.id.to_lowercase(), words.join("_").to_lowercase())
 }
