@@ -64,7 +64,22 @@ impl Stage {
         })
         .await?;
         control.throttle(Some(0)).await?;
-        self.produce_to(turns.dark_at).await
+        // What the link was already being answered it still applies: more lines go until there is a tail.
+        let mut level = turns.dark_at;
+        loop {
+            self.produce_to(level).await?;
+            if self.unmirrored().await? >= turns.tail || level + 1 >= turns.return_at {
+                return Ok(());
+            }
+            level = (level + turns.tail / 10 + 1).min(turns.return_at - 1);
+        }
+    }
+
+    // Lines of the lost region that are acknowledged and not mirrored.
+    async fn unmirrored(&self) -> Result<u64, Error> {
+        let acknowledged = self.group.producer(LOST)?.progress().acknowledged;
+        let mirrored = mirrored(&self.group.region(SURVIVOR)?.1.status().await?);
+        Ok(acknowledged.saturating_sub(mirrored))
     }
 
     // The last record before which the lost region's own lines still make more than the tail.

@@ -47,7 +47,8 @@ fn cargo_test(arguments: &[&str]) -> Command {
 /// All stages, in the order in which they are run.
 pub(crate) fn stages(options: &Options) -> Vec<Stage> {
     let workspace_tests = cargo_test(&["--workspace", "--", "--skip", "process_drill::"]);
-    let mut drills = cargo_test(&["--package", "examples", "--test", "process_drill", "--", "--show-output"]);
+    // The workspace and not the package alone: other features would build everything anew.
+    let mut drills = cargo_test(&["--workspace", "--test", "process_drill", "--", "--show-output"]);
     if options.full {
         drills.env("DRILL_MATRIX", "full");
     }
