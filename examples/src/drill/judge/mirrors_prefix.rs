@@ -30,7 +30,7 @@ pub(super) fn judge(from: &Gathered) -> Finding {
         }
     }
     for classified in from.story.steps.iter().filter(|fact| fact.step == "classify" && fact.is_done()) {
-        returned(&mut checks, from, classified, &mirrored);
+        returned(&mut checks, from, classified, &mut mirrored);
     }
     checks.finding("M2", STATEMENT)
 }
@@ -66,7 +66,7 @@ fn sealed(checks: &mut Checks, from: &Gathered, ends: &Cut, epoch: u64) {
     }
 }
 
-fn returned(checks: &mut Checks, from: &Gathered, classified: &StepFact, mirrored: &BTreeMap<LogId, (u64, u64)>) {
+fn returned(checks: &mut Checks, from: &Gathered, classified: &StepFact, mirrored: &mut BTreeMap<LogId, (u64, u64)>) {
     let ends = from.story.done(&classified.run, "seal-returned").and_then(|fact| fact.facts.get::<Cut>("ends").ok());
     let classes = classified.facts.get::<BTreeMap<LogId, String>>("classes");
     let unreplicated = classified.facts.get::<BTreeMap<LogId, u64>>("unreplicated");
@@ -80,7 +80,9 @@ fn returned(checks: &mut Checks, from: &Gathered, classified: &StepFact, mirrore
     for (log, end) in ends.iter() {
         let (before, epoch) = mirrored.get(log).copied().unwrap_or((0, 0));
         sealed(checks, from, &[(log.clone(), *end)].into_iter().collect(), epoch);
-        if mirrored.contains_key(log) {
+        if let Some(held) = mirrored.get_mut(log) {
+            // A return that is ordered again, after a crash, finds the whole tail delivered.
+            held.0 = end.prefix.count;
             let tail = end.prefix.count.checked_sub(before);
             checks.check(tail.is_some() && tail == unreplicated.get(log).copied(), || {
                 format!(

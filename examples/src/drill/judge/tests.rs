@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use dcp_core::digest::Digest;
 use dcp_core::ownership::{Epoch, Evidence};
 use dcp_core::ports::Facts;
@@ -80,6 +82,24 @@ fn f2_sees_an_old_answer_after_a_new_one_and_counts_it() {
     let mut from = sample::gathered();
     spoil(&mut from);
     assert_eq!(judged(&from, &sample::record()).verdict.post_takeover_acks, 1);
+}
+
+#[test]
+fn a_return_that_is_ordered_again_finds_nothing_unreplicated() {
+    let again = |from: &mut Gathered, unreplicated: u64| {
+        let mut steps: Vec<_> = from.story.steps.iter().filter(|fact| fact.plan == "rejoin").cloned().collect();
+        for fact in &mut steps {
+            fact.run = sample::run("again");
+            if fact.step == "classify" {
+                let log = sample::logs().entry(WEST).id.clone();
+                let facts = Facts::new().with("classes", &BTreeMap::from([(log.clone(), "intact")])).unwrap();
+                fact.facts = facts.with("unreplicated", &BTreeMap::from([(log, unreplicated)])).unwrap();
+            }
+        }
+        from.story.steps.extend(steps);
+    };
+    assert!(violated(|from, _| again(from, 0)).is_empty());
+    assert_eq!(violated(|from, _| again(from, 1)), ["M2"]);
 }
 
 #[test]
