@@ -256,8 +256,8 @@ fn m2_sees_a_mirror_that_was_no_prefix_a_seal_that_leaked_and_a_return_that_was_
     };
     let facts = |class: &str| {
         let log = sample::logs().entry(WEST).id.clone();
-        let classes = std::collections::BTreeMap::from([(log.clone(), class)]);
-        let tail = std::collections::BTreeMap::from([(log, 2_u64)]);
+        let classes = BTreeMap::from([(log.clone(), class)]);
+        let tail = BTreeMap::from([(log, 2_u64)]);
         Facts::new().with("classes", &classes).unwrap().with("unreplicated", &tail).unwrap()
     };
     assert_eq!(violated(classified(facts("intact"))), Vec::<String>::new());
