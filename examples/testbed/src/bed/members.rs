@@ -11,6 +11,9 @@ use crate::ports::Port;
 use crate::server::Member;
 use crate::template::{Values, render};
 
+/// More copies than these protect against nothing that happens on one machine.
+const COPIES_MAX: usize = 3;
+
 /// The members of a group, ready to be prepared.
 pub(super) fn of(group: &Group, home: &Path, tls: &Path, data: &Path) -> Result<Vec<Member>, Error> {
     let cluster = cluster_id::fresh()?;
@@ -30,6 +33,7 @@ pub(super) fn of(group: &Group, home: &Path, tls: &Path, data: &Path) -> Result<
         set("data", data.display().to_string());
         set("tls", tls.display().to_string());
         set("cluster", cluster.clone());
+        set("copies", group.members.len().min(COPIES_MAX).to_string());
         for (port, taken) in &ports {
             set(&format!("port:{port}"), taken.number().to_string());
         }
@@ -81,13 +85,15 @@ mod tests {
 
     #[test]
     fn the_second_broker_is_no_controller() {
-        let brokers = members(&Wanted { brokers: 2, ..Wanted::one("kafka") });
+        let brokers = members(&Wanted::brokers(2));
         let files: Vec<_> =
             brokers.iter().map(|member| render(member.recipe.files[0].1, &member.values).unwrap()).collect();
         assert!(files[0].contains("process.roles=broker,controller\nnode.id=1\n"));
         assert!(files[1].contains("process.roles=broker\nnode.id=2\n"));
         assert!(files[0].contains(",CONTROLLER://") && !files[1].contains(",CONTROLLER://"));
         assert_eq!(brokers[0].values["voters"], brokers[1].values["voters"]);
+        // What the brokers themselves keep, such as group offsets, survives one of them.
+        assert!(files.iter().all(|file| file.contains("offsets.topic.replication.factor=2\n")));
     }
 
     #[test]

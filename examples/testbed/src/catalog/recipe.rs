@@ -2,7 +2,7 @@
 //!
 //! Texts may hold placeholders, filled in for each member: `{name}`, `{region}`, `{node}` (1, 2, ...),
 //! `{home}` (where it was obtained to), `{data}`, `{tls}` (certificates), `{cluster}` (an id that all
-//! members share), `{port:NAME}`, and what the recipe itself declares in `by_member` and `joined`.
+//! members share), `{copies}` (how many members there are, 3 at most), `{port:NAME}`, and what the recipe itself declares in `by_member` and `joined`.
 
 use std::time::Duration;
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod brokers;
 mod command;
 mod each;
 mod identities;
@@ -20,6 +21,6 @@ fn main() -> ExitCode {
         return outliving::own();
     }
     let cases: Vec<Case<'_>> =
-        [each::CASES, identities::CASES, outliving::CASES, command::CASES, obtaining::CASES].concat();
+        [each::CASES, brokers::CASES, identities::CASES, outliving::CASES, command::CASES, obtaining::CASES].concat();
     harness::run(&cases)
 }

@@ -80,9 +80,9 @@ fn listed() {
         let output = command.env("PATH", empty.path()).args(arguments).output().unwrap();
         (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
     };
-    let (good, said) = itself(&["--exact", "kafka::a_region_can_have_two_brokers"]);
+    let (good, said) = itself(&["--exact", "kafka::a_topic_with_two_copies_survives_one_broker"]);
     assert!(said.contains("ignored, setpriv is missing; cure: apt-get install -y util-linux"), "{said}");
     assert!(good && said.contains("0 passed; 0 failed; 1 ignored"), "{said}");
-    let (good, said) = itself(&["--exact", "kafka::a_region_can_have_two_brokers", "--require-all"]);
+    let (good, said) = itself(&["--exact", "kafka::a_topic_with_two_copies_survives_one_broker", "--require-all"]);
     assert!(!good && said.contains("0 passed; 1 failed; 0 ignored"), "{said}");
 }
