@@ -10,12 +10,13 @@ use crate::layout::Group;
 use crate::ports::Port;
 use crate::server::Member;
 use crate::template::{Values, render};
+use crate::tls::Tls;
 
 /// More copies than these protect against nothing that happens on one machine.
 const COPIES_MAX: usize = 3;
 
 /// The members of a group, ready to be prepared.
-pub(super) fn of(group: &Group, home: &Path, tls: &Path, data: &Path) -> Result<Vec<Member>, Error> {
+pub(super) fn of(group: &Group, home: &Path, tls: &Tls, data: &Path) -> Result<Vec<Member>, Error> {
     let cluster = cluster_id::fresh()?;
     let mut members = Vec::new();
     for (at, name) in group.members.iter().enumerate() {
@@ -31,7 +32,7 @@ pub(super) fn of(group: &Group, home: &Path, tls: &Path, data: &Path) -> Result<
         set("node", (at + 1).to_string());
         set("home", home.display().to_string());
         set("data", data.display().to_string());
-        set("tls", tls.display().to_string());
+        set("tls", tls.folder().display().to_string());
         set("cluster", cluster.clone());
         set("copies", group.members.len().min(COPIES_MAX).to_string());
         for (port, taken) in &ports {
@@ -48,6 +49,7 @@ pub(super) fn of(group: &Group, home: &Path, tls: &Path, data: &Path) -> Result<
             ports,
             values,
             data,
+            certificate: tls.server(),
         });
     }
     for joined in group.recipe.joined {
@@ -69,7 +71,7 @@ mod tests {
 
     fn members(wanted: &Wanted) -> Vec<Member> {
         let groups = groups(wanted).unwrap();
-        of(&groups[0], Path::new("/home"), Path::new("/tls"), Path::new("/data")).unwrap()
+        of(&groups[0], Path::new("/home"), &Tls::at("/tls"), Path::new("/data")).unwrap()
     }
 
     #[test]

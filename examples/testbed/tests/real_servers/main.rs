@@ -8,8 +8,10 @@ mod each;
 mod identities;
 mod obtaining;
 mod outliving;
+mod postgres_users;
 mod scram;
 mod speak;
+mod tls;
 
 use std::process::ExitCode;
 
@@ -20,7 +22,15 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(outliving::OWNER) {
         return outliving::own();
     }
-    let cases: Vec<Case<'_>> =
-        [each::CASES, brokers::CASES, identities::CASES, outliving::CASES, command::CASES, obtaining::CASES].concat();
+    let cases: Vec<Case<'_>> = [
+        each::CASES,
+        brokers::CASES,
+        identities::CASES,
+        postgres_users::CASES,
+        outliving::CASES,
+        command::CASES,
+        obtaining::CASES,
+    ]
+    .concat();
     harness::run(&cases)
 }

