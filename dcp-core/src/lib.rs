@@ -95,7 +95,7 @@
 //! | [`ids`], [`log`], [`position`], [`event`], [`digest`] | names and values |
 //! | [`ownership`], [`fence`], [`lease`] | who may write: epoch chain, tokens, lease arithmetic (pure) |
 //! | [`signed`], [`treaty`] | signatures and what the regions agreed to |
-//! | [`error`], [`clock`], [`tasks`], [`operation`] | what every part uses |
+//! | [`error`], [`clock`], [`tasks`], [`operation`], [`telemetry`] | what every part uses |
 //! | [`ports`] | the contracts, one file each |
 //! | [`memory`] | models of the stores; a crash loses what was not synced |
 //! | [`store`], [`state`], `embedded` | event and state stores in one file (feature `embedded`) |
@@ -129,6 +129,7 @@ pub mod signed;
 pub mod state;
 pub mod store;
 pub mod tasks;
+pub mod telemetry;
 #[cfg(feature = "test-util")]
 pub mod testing;
 pub mod treaty;

@@ -18,6 +18,8 @@
 //! - A dump that is restored into another cluster is refused; a physical backup that is restored is
 //!   noticed by the witness, not here.
 
+mod backends;
+mod blocker;
 mod fault;
 mod group;
 mod lanes;
@@ -54,7 +56,6 @@ use crate::store::wakers::Wakers;
 use lanes::Lanes;
 use news::News;
 use server::Server;
-use statements::Statements;
 use writer::PostgresWriter;
 
 /// Connections of a store that makes its own pool.
@@ -90,7 +91,7 @@ impl PostgresEventStore {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, Error> {
         let mut config = config;
-        config.options(schema::session_options(settings.deadline)).connect_timeout(settings.deadline);
+        config.options(settings.session_options()).connect_timeout(settings.deadline);
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(config, NoTls, recycling);
         let pool = Pool::builder(manager).max_size(CONNECTIONS).build();
@@ -105,7 +106,7 @@ impl PostgresEventStore {
     /// As [`PostgresEventStore::connect`].
     pub async fn migrate(pool: Pool, settings: &PostgresEventSettings, entropy: &dyn Entropy) -> Result<(), Error> {
         settings.check()?;
-        let server = server(pool, settings);
+        let server = Server::new(pool, settings);
         schema::refuse_standby(&server).await?;
         match schema::migrate(&server, settings, entropy).await {
             Ok(()) => Ok(()),
@@ -115,9 +116,9 @@ impl PostgresEventStore {
         }
     }
 
-    /// Opens the store over a pool of the caller's. Its connections should set `statement_timeout`,
-    /// `lock_timeout` and `idle_in_transaction_session_timeout`: a writer that the server does not
-    /// give up holds its partition's locks.
+    /// Opens the store over a pool of the caller's, of at least two connections. They should have the
+    /// [options](PostgresEventSettings::session_options) of the store: a writer that the server does
+    /// not give up holds its partition's locks.
     ///
     /// # Errors
     /// As [`PostgresEventStore::connect`]; `Invalid` (`no-schema`) if it was not migrated.
@@ -127,17 +128,14 @@ impl PostgresEventStore {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, Error> {
         settings.check()?;
-        let server = Arc::new(server(pool, &settings));
+        let server = Arc::new(Server::new(pool, &settings));
+        schema::check_version(&server, &settings.schema).await?;
         let incarnation = schema::identity(&server, &settings).await?.incarnation;
         let wakers = Arc::new(Wakers::default());
         let lanes = Arc::new(Lanes::new(Arc::clone(&server), incarnation, Arc::clone(&wakers)));
         let news = Arc::new(News::new(Arc::clone(&server), wakers, settings.poll));
         Ok(Self { server, settings, entropy, incarnation, lanes, news })
     }
-}
-
-fn server(pool: Pool, settings: &PostgresEventSettings) -> Server {
-    Server { pool, statements: Statements::in_schema(&settings.schema), deadline: settings.deadline }
 }
 
 #[async_trait]

@@ -28,6 +28,10 @@ pub(super) fn error(cause: &tokio_postgres::Error) -> Error {
         &SqlState::DATA_CORRUPTED | &SqlState::INDEX_CORRUPTED | &SqlState::UNIQUE_VIOLATION => {
             Error::corrupt("store-contradicts-itself", format!("{said}: stop the writers and keep the data"))
         }
+        &SqlState::LOCK_NOT_AVAILABLE => Error::retry(
+            "lock-held",
+            format!("{said}: another session holds the store's rows; pg_blocking_pids names it"),
+        ),
         // Time-outs, deadlocks, failed serialisation, a server that shuts down or starts, too many
         // connections: another attempt may pass.
         _ => Error::retry("server-refused", said),

@@ -3,10 +3,14 @@
 /// Text of every statement.
 #[derive(Debug)]
 pub(super) struct Statements {
+    /// The schema that they are for.
+    pub(super) schema: String,
     /// The store's own row, with the last commit.
     pub(super) store: String,
-    /// Makes a log's row unless it is there.
-    pub(super) add_log: String,
+    /// Makes the rows of those logs that have none.
+    pub(super) add_logs: String,
+    /// Locks the rows of some partitions' logs, always in the same order.
+    pub(super) lock_partitions: String,
     /// Locks the rows of a partition's logs, always in the same order.
     pub(super) lock_partition: String,
     /// Rows of named logs, unlocked.
@@ -15,8 +19,8 @@ pub(super) struct Statements {
     pub(super) logs_of_partition: String,
     /// Every log that holds something.
     pub(super) logs_held: String,
-    /// Raises a fence and sets who writes.
-    pub(super) set_session: String,
+    /// Sets fences, and who writes.
+    pub(super) set_sessions: String,
     /// Highest versions of streams in a log.
     pub(super) versions: String,
     /// Where ids are held, in some logs.
@@ -36,17 +40,28 @@ pub(super) struct Statements {
 
 const LOG_COLUMNS: &str =
     "log_id, scope, origin, partition, records, digest, fence, owner_session, mirror_session, companion_session";
+/// Of partitions, whatever the database's collation is.
+const LOCK_ORDER: &str = "n.scope COLLATE \"C\", n.partition";
 
 impl Statements {
     pub(super) fn in_schema(schema: &str) -> Self {
         Self {
+            schema: schema.to_owned(),
             store: format!(
                 "SELECT s.incarnation, s.region, s.system_identifier, c.last_value, k.system_identifier \
                  FROM {schema}.store s, {schema}.commits c, pg_control_system() k"
             ),
-            add_log: format!(
+            add_logs: format!(
                 "INSERT INTO {schema}.logs (scope, origin, partition, digest, fence) \
-                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT (scope, partition, origin) DO NOTHING"
+                 SELECT n.scope, n.origin, n.partition, $4, $5 \
+                 FROM unnest($1::text[], $2::text[], $3::bigint[]) AS n (scope, origin, partition) \
+                 WHERE NOT EXISTS (SELECT FROM {schema}.logs l \
+                 WHERE l.scope = n.scope AND l.partition = n.partition AND l.origin = n.origin) \
+                 ORDER BY {LOCK_ORDER}, n.origin COLLATE \"C\" ON CONFLICT (scope, partition, origin) DO NOTHING"
+            ),
+            lock_partitions: format!(
+                "SELECT {LOG_COLUMNS} FROM {schema}.logs n WHERE (scope, partition) IN \
+                 (SELECT * FROM unnest($1::text[], $2::bigint[])) ORDER BY {LOCK_ORDER}, log_id FOR UPDATE OF n"
             ),
             lock_partition: format!(
                 "SELECT {LOG_COLUMNS} FROM {schema}.logs WHERE scope = $1 AND partition = $2 ORDER BY log_id FOR UPDATE"
@@ -59,12 +74,12 @@ impl Statements {
                 "SELECT {LOG_COLUMNS} FROM {schema}.logs WHERE scope = $1 AND partition = $2 ORDER BY log_id"
             ),
             logs_held: format!("SELECT {LOG_COLUMNS} FROM {schema}.logs WHERE records > 0"),
-            set_session: format!(
-                "UPDATE {schema}.logs SET fence = $2, \
+            set_sessions: format!(
+                "UPDATE {schema}.logs l SET fence = n.fence, \
                  owner_session = CASE $3::int WHEN 0 THEN $4::uuid ELSE owner_session END, \
                  mirror_session = CASE $3::int WHEN 1 THEN $4::uuid ELSE mirror_session END, \
                  companion_session = CASE $3::int WHEN 2 THEN $4::uuid ELSE companion_session END \
-                 WHERE log_id = $1"
+                 FROM unnest($1::int[], $2::text[]) AS n (log_id, fence) WHERE l.log_id = n.log_id"
             ),
             versions: format!(
                 "SELECT s.stream, (SELECT max(r.version) FROM {schema}.records r \
