@@ -100,6 +100,7 @@
 //! | [`memory`] | models of the stores; a crash loses what was not synced |
 //! | [`store`], [`state`], `embedded` | event and state stores in one file (feature `embedded`) |
 //! | `remote` | ports over HTTP on loopback (feature `remote`) |
+//! | `tls` | whom an encrypted connection trusts (feature `tls`) |
 //! | [`appends`] | appends as owner, with the lease checked before and after |
 //! | [`runbook`], [`recovery`], [`control_plane`] | plans, their steps, and the plane that drives them |
 //! | `testing` | clauses, fixtures, planted defects (feature `test-util`) |
@@ -132,6 +133,8 @@ pub mod tasks;
 pub mod telemetry;
 #[cfg(feature = "test-util")]
 pub mod testing;
+#[cfg(feature = "tls")]
+pub mod tls;
 pub mod treaty;
 
 pub use error::{Error, ErrorKind, Failure, InDoubt};

@@ -25,6 +25,7 @@ mod group;
 mod lanes;
 mod news;
 mod opening;
+mod pool;
 mod reader;
 mod rows;
 mod schema;
@@ -32,6 +33,8 @@ mod server;
 mod settings;
 mod source;
 mod statements;
+#[cfg(feature = "tls")]
+mod tls;
 mod writer;
 
 pub use deadpool_postgres;
@@ -42,8 +45,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
-use tokio_postgres::NoTls;
+use deadpool_postgres::Pool;
 use uuid::Uuid;
 
 use crate::clock::Entropy;
@@ -57,9 +59,6 @@ use lanes::Lanes;
 use news::News;
 use server::Server;
 use writer::PostgresWriter;
-
-/// Connections of a store that makes its own pool.
-const CONNECTIONS: usize = 16;
 
 /// An [`EventStore`] in a schema of a Postgres database.
 pub struct PostgresEventStore {
@@ -78,24 +77,22 @@ impl fmt::Debug for PostgresEventStore {
 }
 
 impl PostgresEventStore {
-    /// Connects without encryption, brings the schema up to date and opens the store. `entropy`
-    /// names the incarnation of a new store and the sessions of writers: use the operating system's.
+    /// Connects, brings the schema up to date and opens the store; encrypted if the settings say whom to
+    /// trust. `entropy` names the incarnation of a new store and the sessions of writers: use the
+    /// operating system's.
     ///
     /// # Errors
     /// `Invalid` for bad settings or a schema of another region; `Refused` for a wrong password, a
-    /// standby or a newer schema; `Corrupt` for a schema of another cluster; `Retry` while the
+    /// certificate that is not trusted, has expired or is for another name, a server without TLS where
+    /// it is demanded, a standby or a newer schema; `Corrupt` for a schema of another cluster; `Retry` while the
     /// server does not answer.
     pub async fn connect(
         config: tokio_postgres::Config,
         settings: PostgresEventSettings,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, Error> {
-        let mut config = config;
-        config.options(settings.session_options()).connect_timeout(settings.deadline);
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(config, NoTls, recycling);
-        let pool = Pool::builder(manager).max_size(CONNECTIONS).build();
-        let pool = pool.map_err(|cause| Error::invalid("bad-pool", cause.to_string()))?;
+        settings.check()?;
+        let pool = pool::pool(config, &settings)?;
         Self::migrate(pool.clone(), &settings, &*entropy).await?;
         Self::from_pool(pool, settings, entropy).await
     }

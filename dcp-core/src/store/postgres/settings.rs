@@ -19,6 +19,9 @@ pub struct PostgresEventSettings {
     /// After how long a write that has no answer looks whether another session holds a lock that it
     /// needs (500 ms, and never more than a quarter of the deadline). Its error then names that session.
     pub patience: Duration,
+    /// Whom to trust; connections are then encrypted, or not made (none: not encrypted).
+    #[cfg(feature = "tls")]
+    pub trust: Option<crate::tls::Trust>,
     /// How often the server is asked for new records while somebody waits for them (20 ms). One
     /// question serves all readers.
     pub poll: Duration,
@@ -29,7 +32,15 @@ impl PostgresEventSettings {
     #[must_use]
     pub fn new(region: RegionId) -> Self {
         let (deadline, poll) = (Duration::from_secs(5), Duration::from_millis(20));
-        Self { region, schema: "dcp".to_owned(), deadline, patience: Duration::from_millis(500), poll }
+        Self {
+            region,
+            schema: "dcp".to_owned(),
+            deadline,
+            patience: Duration::from_millis(500),
+            #[cfg(feature = "tls")]
+            trust: None,
+            poll,
+        }
     }
 
     /// With another schema: a letter, then letters, digits and `_`, all lower case, at most 63.
@@ -50,6 +61,15 @@ impl PostgresEventSettings {
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// With encrypted connections, to servers that it trusts and whose certificate is for the name (or
+    /// address) by which they are reached.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_trust(mut self, trust: crate::tls::Trust) -> Self {
+        self.trust = Some(trust);
         self
     }
 
