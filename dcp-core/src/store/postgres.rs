@@ -33,6 +33,7 @@ mod server;
 mod settings;
 mod source;
 mod statements;
+mod tail;
 #[cfg(feature = "tls")]
 mod tls;
 mod writer;

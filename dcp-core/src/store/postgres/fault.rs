@@ -48,7 +48,10 @@ fn of_connection(cause: &tokio_postgres::Error) -> Error {
     // The driver tells these apart by its words alone.
     let says = |words: &str| text.contains(words);
     if says("server does not support TLS") {
-        return Error::refused("tls-not-offered", format!("{text}: switch ssl on at the server, or connect to another"));
+        return Error::refused(
+            "tls-not-offered",
+            format!("{text}: switch ssl on at the server, or connect to another"),
+        );
     }
     if says("password missing") || text.starts_with("authentication error") {
         return Error::refused("not-authorised", format!("{text}: correct user and password"));

@@ -26,6 +26,9 @@ pub(super) struct Statements {
     /// Where ids are held, in some logs.
     pub(super) sightings: String,
     pub(super) insert_records: String,
+    /// Writes records ($1 to $12), the log's row ($22 to $24) and cursors ($25, $26), if the row still is
+    /// as it was ($13 to $18) and no log of the partition ($19, $20) holds one of the ids ($21).
+    pub(super) write_at_once: String,
     pub(super) update_log: String,
     pub(super) set_cursors: String,
     pub(super) next_commit: String,
@@ -40,6 +43,10 @@ pub(super) struct Statements {
 
 const LOG_COLUMNS: &str =
     "log_id, scope, origin, partition, records, digest, fence, owner_session, mirror_session, companion_session";
+const RECORD_COLUMNS: &str =
+    "log_id, rank, id, stream, version, epoch, event_type, key, payload, headers, content, prefix";
+const RECORDS_GIVEN: &str = "n.* FROM unnest($2::bigint[], $3::uuid[], $4::bytea[], $5::bigint[], $6::bigint[], \
+     $7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bytea[]) AS n";
 /// Of partitions, whatever the database's collation is.
 const LOCK_ORDER: &str = "n.scope COLLATE \"C\", n.partition";
 
@@ -89,11 +96,22 @@ impl Statements {
                 "SELECT log_id, rank, id, epoch, version, content FROM {schema}.records \
                  WHERE id = ANY ($1) AND log_id = ANY ($2)"
             ),
-            insert_records: format!(
-                "INSERT INTO {schema}.records \
-                 (log_id, rank, id, stream, version, epoch, event_type, key, payload, headers, content, prefix) \
-                 SELECT $1, * FROM unnest($2::bigint[], $3::uuid[], $4::bytea[], $5::bigint[], $6::bigint[], \
-                 $7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bytea[])"
+            insert_records: format!("INSERT INTO {schema}.records ({RECORD_COLUMNS}) SELECT $1, {RECORDS_GIVEN}"),
+            write_at_once: format!(
+                "WITH moved AS (\
+                 UPDATE {schema}.logs SET records = $22, digest = $23, fence = $24 \
+                 WHERE log_id = $1 AND records = $13 AND digest = $14 AND fence = $15 \
+                 AND owner_session IS NOT DISTINCT FROM $16::uuid \
+                 AND mirror_session IS NOT DISTINCT FROM $17::uuid \
+                 AND companion_session IS NOT DISTINCT FROM $18::uuid \
+                 AND NOT EXISTS (SELECT FROM {schema}.records r WHERE r.id = ANY ($21::uuid[]) AND r.log_id IN \
+                 (SELECT log_id FROM {schema}.logs WHERE scope = $19 AND partition = $20)) \
+                 RETURNING log_id, nextval('{schema}.commits')\
+                 ), kept AS (\
+                 INSERT INTO {schema}.cursors (name, value) \
+                 SELECT n.* FROM moved, unnest($25::text[], $26::bytea[]) AS n \
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value\
+                 ) INSERT INTO {schema}.records ({RECORD_COLUMNS}) SELECT moved.log_id, {RECORDS_GIVEN}, moved"
             ),
             update_log: format!("UPDATE {schema}.logs SET records = $2, digest = $3, fence = $4 WHERE log_id = $1"),
             set_cursors: format!(
