@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::cluster_id;
 use crate::catalog::Members;
 use crate::error::Error;
 use crate::layout::Group;
@@ -11,25 +10,36 @@ use crate::ports::Port;
 use crate::server::Member;
 use crate::template::{Values, render};
 
+/// Where a group's members stand.
+pub(super) struct Place<'a> {
+    /// Where the server was obtained to.
+    pub(super) home: &'a Path,
+    /// Certificates.
+    pub(super) tls: &'a Path,
+    /// Below this each member has a folder of its own.
+    pub(super) data: &'a Path,
+    /// The id of their cluster.
+    pub(super) cluster: &'a str,
+}
+
 /// The members of a group, ready to be prepared.
-pub(super) fn of(group: &Group, home: &Path, tls: &Path, data: &Path) -> Result<Vec<Member>, Error> {
-    let cluster = cluster_id::fresh()?;
+pub(super) fn of(group: &Group, place: &Place<'_>) -> Result<Vec<Member>, Error> {
     let mut members = Vec::new();
     for (at, name) in group.members.iter().enumerate() {
         let mut ports = BTreeMap::new();
         for port in group.recipe.ports {
             ports.insert(*port, Port::take()?);
         }
-        let data = data.join(name);
+        let data = place.data.join(name);
         let mut values = Values::new();
         let mut set = |name: &str, value: String| values.insert(name.to_owned(), value);
         set("name", name.clone());
         set("region", group.region.clone().unwrap_or_default());
         set("node", (at + 1).to_string());
-        set("home", home.display().to_string());
+        set("home", place.home.display().to_string());
         set("data", data.display().to_string());
-        set("tls", tls.display().to_string());
-        set("cluster", cluster.clone());
+        set("tls", place.tls.display().to_string());
+        set("cluster", place.cluster.to_owned());
         for (port, taken) in &ports {
             set(&format!("port:{port}"), taken.number().to_string());
         }
@@ -65,7 +75,8 @@ mod tests {
 
     fn members(wanted: &Wanted) -> Vec<Member> {
         let groups = groups(wanted).unwrap();
-        of(&groups[0], Path::new("/home"), Path::new("/tls"), Path::new("/data")).unwrap()
+        let [home, tls, data] = ["/home", "/tls", "/data"].map(Path::new);
+        of(&groups[0], &Place { home, tls, data, cluster: "AAAAAAAAAAAAAAAAAAAAAA" }).unwrap()
     }
 
     #[test]

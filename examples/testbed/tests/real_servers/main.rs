@@ -5,6 +5,7 @@
 mod command;
 mod each;
 mod identities;
+mod kept;
 mod obtaining;
 mod outliving;
 mod scram;
@@ -19,7 +20,10 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(outliving::OWNER) {
         return outliving::own();
     }
+    if std::env::args().nth(1).as_deref() == Some(kept::OPENER) {
+        return kept::open();
+    }
     let cases: Vec<Case<'_>> =
-        [each::CASES, identities::CASES, outliving::CASES, command::CASES, obtaining::CASES].concat();
+        [each::CASES, identities::CASES, outliving::CASES, kept::CASES, command::CASES, obtaining::CASES].concat();
     harness::run(&cases)
 }
