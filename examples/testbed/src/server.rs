@@ -99,6 +99,7 @@ impl Server {
         }
         // The old supervisor goes first: nothing of the old server may still hold the data.
         *run = None;
+        self.member.clear()?;
         *run = Some(Supervised::start(self.name(), &self.member.start_command()?, &self.log())?);
         Ok(())
     }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::cluster_id;
 use crate::catalog::Members;
 use crate::error::Error;
 use crate::layout::Group;
@@ -15,25 +14,36 @@ use crate::tls::Tls;
 /// More copies than these protect against nothing that happens on one machine.
 const COPIES_MAX: usize = 3;
 
+/// Where a group's members stand.
+pub(super) struct Place<'a> {
+    /// Where the server was obtained to.
+    pub(super) home: &'a Path,
+    /// Certificates.
+    pub(super) tls: &'a Tls,
+    /// Below this each member has a folder of its own.
+    pub(super) data: &'a Path,
+    /// The id of their cluster.
+    pub(super) cluster: &'a str,
+}
+
 /// The members of a group, ready to be prepared.
-pub(super) fn of(group: &Group, home: &Path, tls: &Tls, data: &Path) -> Result<Vec<Member>, Error> {
-    let cluster = cluster_id::fresh()?;
+pub(super) fn of(group: &Group, place: &Place<'_>) -> Result<Vec<Member>, Error> {
     let mut members = Vec::new();
     for (at, name) in group.members.iter().enumerate() {
         let mut ports = BTreeMap::new();
         for port in group.recipe.ports {
             ports.insert(*port, Port::take()?);
         }
-        let data = data.join(name);
+        let data = place.data.join(name);
         let mut values = Values::new();
         let mut set = |name: &str, value: String| values.insert(name.to_owned(), value);
         set("name", name.clone());
         set("region", group.region.clone().unwrap_or_default());
         set("node", (at + 1).to_string());
-        set("home", home.display().to_string());
+        set("home", place.home.display().to_string());
         set("data", data.display().to_string());
-        set("tls", tls.folder().display().to_string());
-        set("cluster", cluster.clone());
+        set("tls", place.tls.folder().display().to_string());
+        set("cluster", place.cluster.to_owned());
         set("copies", group.members.len().min(COPIES_MAX).to_string());
         for (port, taken) in &ports {
             set(&format!("port:{port}"), taken.number().to_string());
@@ -49,7 +59,7 @@ pub(super) fn of(group: &Group, home: &Path, tls: &Tls, data: &Path) -> Result<V
             ports,
             values,
             data,
-            certificate: tls.server(),
+            certificate: place.tls.server(),
         });
     }
     for joined in group.recipe.joined {
@@ -71,7 +81,9 @@ mod tests {
 
     fn members(wanted: &Wanted) -> Vec<Member> {
         let groups = groups(wanted).unwrap();
-        of(&groups[0], Path::new("/home"), &Tls::at("/tls"), Path::new("/data")).unwrap()
+        let [home, data] = ["/home", "/data"].map(Path::new);
+        let place = Place { home, tls: &Tls::at("/tls"), data, cluster: "AAAAAAAAAAAAAAAAAAAAAA" };
+        of(&groups[0], &place).unwrap()
     }
 
     #[test]

@@ -67,6 +67,7 @@ pub(super) const KAFKA: Recipe = Recipe {
         "kafka.Kafka",
         "{data}/server.properties",
     ],
+    left_by_a_kill: &[],
     refuses_root: false,
     probe: Probe::Kafka,
     deadline: Duration::from_secs(120),

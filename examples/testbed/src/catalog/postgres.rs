@@ -75,6 +75,7 @@ pub(super) const POSTGRES: Recipe = Recipe {
         "-c",
         "max_connections=200",
     ],
+    left_by_a_kill: &["cluster/postmaster.pid"],
     refuses_root: true,
     probe: Probe::Postgres,
     deadline: Duration::from_secs(60),

@@ -29,6 +29,9 @@ pub struct Recipe {
     pub prepare: &'static [&'static [&'static str]],
     /// The command that is the server.
     pub start: &'static [&'static str],
+    /// Files in the data directory by which a server finds that it runs already: a process id, which after a
+    /// kill may be that of any other process. Removed before a start.
+    pub left_by_a_kill: &'static [&'static str],
     /// It refuses to run as root.
     pub refuses_root: bool,
     /// How it is asked whether it serves.

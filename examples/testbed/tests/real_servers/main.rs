@@ -6,6 +6,7 @@ mod brokers;
 mod command;
 mod each;
 mod identities;
+mod kept;
 mod obtaining;
 mod outliving;
 mod postgres_users;
@@ -22,12 +23,16 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(outliving::OWNER) {
         return outliving::own();
     }
+    if std::env::args().nth(1).as_deref() == Some(kept::OPENER) {
+        return kept::open();
+    }
     let cases: Vec<Case<'_>> = [
         each::CASES,
         brokers::CASES,
         identities::CASES,
         postgres_users::CASES,
         outliving::CASES,
+        kept::CASES,
         command::CASES,
         obtaining::CASES,
     ]
