@@ -38,7 +38,7 @@ impl Bed {
         let tls = Tls::write(folder.path().join("tls"))?;
         let mut servers = Vec::new();
         for group in &groups {
-            let members = members::of(group, &homes[group.recipe.name], tls.folder(), folder.path())?;
+            let members = members::of(group, &homes[group.recipe.name], &tls, folder.path())?;
             servers.extend(members.into_iter().map(|member| Arc::new(Server::of(member))));
         }
         let bed = Self { servers, tls, _folder: folder };

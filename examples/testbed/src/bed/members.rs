@@ -10,9 +10,13 @@ use crate::layout::Group;
 use crate::ports::Port;
 use crate::server::Member;
 use crate::template::{Values, render};
+use crate::tls::Tls;
+
+/// More copies than these protect against nothing that happens on one machine.
+const COPIES_MAX: usize = 3;
 
 /// The members of a group, ready to be prepared.
-pub(super) fn of(group: &Group, home: &Path, tls: &Path, data: &Path) -> Result<Vec<Member>, Error> {
+pub(super) fn of(group: &Group, home: &Path, tls: &Tls, data: &Path) -> Result<Vec<Member>, Error> {
     let cluster = cluster_id::fresh()?;
     let mut members = Vec::new();
     for (at, name) in group.members.iter().enumerate() {
@@ -28,8 +32,9 @@ pub(super) fn of(group: &Group, home: &Path, tls: &Path, data: &Path) -> Result<
         set("node", (at + 1).to_string());
         set("home", home.display().to_string());
         set("data", data.display().to_string());
-        set("tls", tls.display().to_string());
+        set("tls", tls.folder().display().to_string());
         set("cluster", cluster.clone());
+        set("copies", group.members.len().min(COPIES_MAX).to_string());
         for (port, taken) in &ports {
             set(&format!("port:{port}"), taken.number().to_string());
         }
@@ -44,6 +49,7 @@ pub(super) fn of(group: &Group, home: &Path, tls: &Path, data: &Path) -> Result<
             ports,
             values,
             data,
+            certificate: tls.server(),
         });
     }
     for joined in group.recipe.joined {
@@ -65,7 +71,7 @@ mod tests {
 
     fn members(wanted: &Wanted) -> Vec<Member> {
         let groups = groups(wanted).unwrap();
-        of(&groups[0], Path::new("/home"), Path::new("/tls"), Path::new("/data")).unwrap()
+        of(&groups[0], Path::new("/home"), &Tls::at("/tls"), Path::new("/data")).unwrap()
     }
 
     #[test]
@@ -81,13 +87,15 @@ mod tests {
 
     #[test]
     fn the_second_broker_is_no_controller() {
-        let brokers = members(&Wanted { brokers: 2, ..Wanted::one("kafka") });
+        let brokers = members(&Wanted::brokers(2));
         let files: Vec<_> =
             brokers.iter().map(|member| render(member.recipe.files[0].1, &member.values).unwrap()).collect();
         assert!(files[0].contains("process.roles=broker,controller\nnode.id=1\n"));
         assert!(files[1].contains("process.roles=broker\nnode.id=2\n"));
         assert!(files[0].contains(",CONTROLLER://") && !files[1].contains(",CONTROLLER://"));
         assert_eq!(brokers[0].values["voters"], brokers[1].values["voters"]);
+        // What the brokers themselves keep, such as group offsets, survives one of them.
+        assert!(files.iter().all(|file| file.contains("offsets.topic.replication.factor=2\n")));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::obtain;
 use crate::ports::Port;
 use crate::template::{Values, render};
+use crate::tls::write_private;
 
 /// What is needed to start one server, again and again on the same data.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct Member {
     pub(crate) ports: BTreeMap<&'static str, Port>,
     pub(crate) values: Values,
     pub(crate) data: PathBuf,
+    /// What it shows over TLS at first, if it speaks TLS.
+    pub(crate) certificate: PathBuf,
 }
 
 impl Member {
@@ -30,12 +33,23 @@ impl Member {
         self.data.join("output.log")
     }
 
+    /// Writes the key and the certificate that it shows from its next start on.
+    pub(crate) fn present(&self, certificate: &Path) -> Result<(), Error> {
+        let none = || Error::Unknown { what: format!("certificate of {}", self.name), known: "none".to_owned() };
+        let file = self.recipe.certificate.ok_or_else(none)?;
+        let text = fs::read_to_string(certificate).map_err(Error::path("read", certificate))?;
+        write_private(&self.data.join(file), &text)
+    }
+
     /// Writes its files and runs what has to be run once, on an empty data directory.
     pub(crate) fn prepare(&self) -> Result<(), Error> {
         fs::create_dir_all(&self.data).map_err(Error::path("create", &self.data))?;
         for (name, text) in self.recipe.files {
             let path = self.data.join(name);
             fs::write(&path, render(text, &self.values)?).map_err(Error::path("write", &path))?;
+        }
+        if self.recipe.certificate.is_some() {
+            self.present(&self.certificate)?;
         }
         for command in self.recipe.prepare {
             let command = self.command(command)?;
