@@ -63,7 +63,7 @@ impl Bed {
         for group in groups {
             let place = members::Place {
                 home: &homes[group.recipe.name],
-                tls: tls.folder(),
+                tls: &tls,
                 data: folder.path(),
                 cluster: &clusters[&group.name],
             };

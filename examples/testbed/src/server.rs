@@ -6,7 +6,7 @@ mod supervisor;
 mod wrapping;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -63,6 +63,15 @@ impl Server {
     #[must_use]
     pub fn log(&self) -> PathBuf {
         self.member.log()
+    }
+
+    /// Hands it another certificate, one of [`crate::Tls`]'s, which it shows to clients of its TLS listener
+    /// from its next start on.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] if it speaks no TLS; [`Error::Io`] if the file cannot be copied.
+    pub fn present(&self, certificate: &Path) -> Result<(), Error> {
+        self.member.present(certificate)
     }
 
     /// Its process, while it runs.

@@ -9,13 +9,17 @@ use crate::layout::Group;
 use crate::ports::Port;
 use crate::server::Member;
 use crate::template::{Values, render};
+use crate::tls::Tls;
+
+/// More copies than these protect against nothing that happens on one machine.
+const COPIES_MAX: usize = 3;
 
 /// Where a group's members stand.
 pub(super) struct Place<'a> {
     /// Where the server was obtained to.
     pub(super) home: &'a Path,
     /// Certificates.
-    pub(super) tls: &'a Path,
+    pub(super) tls: &'a Tls,
     /// Below this each member has a folder of its own.
     pub(super) data: &'a Path,
     /// The id of their cluster.
@@ -38,8 +42,9 @@ pub(super) fn of(group: &Group, place: &Place<'_>) -> Result<Vec<Member>, Error>
         set("node", (at + 1).to_string());
         set("home", place.home.display().to_string());
         set("data", data.display().to_string());
-        set("tls", place.tls.display().to_string());
+        set("tls", place.tls.folder().display().to_string());
         set("cluster", place.cluster.to_owned());
+        set("copies", group.members.len().min(COPIES_MAX).to_string());
         for (port, taken) in &ports {
             set(&format!("port:{port}"), taken.number().to_string());
         }
@@ -54,6 +59,7 @@ pub(super) fn of(group: &Group, place: &Place<'_>) -> Result<Vec<Member>, Error>
             ports,
             values,
             data,
+            certificate: place.tls.server(),
         });
     }
     for joined in group.recipe.joined {
@@ -75,8 +81,9 @@ mod tests {
 
     fn members(wanted: &Wanted) -> Vec<Member> {
         let groups = groups(wanted).unwrap();
-        let [home, tls, data] = ["/home", "/tls", "/data"].map(Path::new);
-        of(&groups[0], &Place { home, tls, data, cluster: "AAAAAAAAAAAAAAAAAAAAAA" }).unwrap()
+        let [home, data] = ["/home", "/data"].map(Path::new);
+        let place = Place { home, tls: &Tls::at("/tls"), data, cluster: "AAAAAAAAAAAAAAAAAAAAAA" };
+        of(&groups[0], &place).unwrap()
     }
 
     #[test]
@@ -92,13 +99,15 @@ mod tests {
 
     #[test]
     fn the_second_broker_is_no_controller() {
-        let brokers = members(&Wanted { brokers: 2, ..Wanted::one("kafka") });
+        let brokers = members(&Wanted::brokers(2));
         let files: Vec<_> =
             brokers.iter().map(|member| render(member.recipe.files[0].1, &member.values).unwrap()).collect();
         assert!(files[0].contains("process.roles=broker,controller\nnode.id=1\n"));
         assert!(files[1].contains("process.roles=broker\nnode.id=2\n"));
         assert!(files[0].contains(",CONTROLLER://") && !files[1].contains(",CONTROLLER://"));
         assert_eq!(brokers[0].values["voters"], brokers[1].values["voters"]);
+        // What the brokers themselves keep, such as group offsets, survives one of them.
+        assert!(files.iter().all(|file| file.contains("offsets.topic.replication.factor=2\n")));
     }
 
     #[test]

@@ -41,5 +41,6 @@ pub(super) const ETCD: Recipe = Recipe {
     deadline: Duration::from_secs(60),
     stop: Stop::Terminate,
     environment: &[("", "{clients}")],
+    certificate: None,
     proxied: ("client", None),
 };

@@ -73,5 +73,6 @@ pub(super) const KAFKA: Recipe = Recipe {
     deadline: Duration::from_secs(120),
     stop: Stop::Terminate,
     environment: &[("", "{bootstrap}"), ("_SCRAM", "{bootstrap_scram}"), ("_TLS", "{bootstrap_tls}")],
+    certificate: Some("certificate.pem"),
     proxied: ("proxied", Some("front")),
 };

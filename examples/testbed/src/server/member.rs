@@ -12,6 +12,7 @@ use crate::obtain;
 use crate::ports::Port;
 use crate::supervise;
 use crate::template::{Values, render};
+use crate::tls::write_private;
 
 /// What is needed to start one server, again and again on the same data.
 #[derive(Debug)]
@@ -23,12 +24,22 @@ pub(crate) struct Member {
     pub(crate) ports: BTreeMap<&'static str, Port>,
     pub(crate) values: Values,
     pub(crate) data: PathBuf,
+    /// What it shows over TLS at first, if it speaks TLS.
+    pub(crate) certificate: PathBuf,
 }
 
 impl Member {
     /// Where its output goes.
     pub(crate) fn log(&self) -> PathBuf {
         self.data.join("output.log")
+    }
+
+    /// Writes the key and the certificate that it shows from its next start on.
+    pub(crate) fn present(&self, certificate: &Path) -> Result<(), Error> {
+        let none = || Error::Unknown { what: format!("certificate of {}", self.name), known: "none".to_owned() };
+        let file = self.recipe.certificate.ok_or_else(none)?;
+        let text = fs::read_to_string(certificate).map_err(Error::path("read", certificate))?;
+        write_private(&self.data.join(file), &text)
     }
 
     /// Writes its files, and runs what has to be run once, on an empty data directory. Data of an earlier
@@ -42,6 +53,9 @@ impl Member {
         for (name, text) in self.recipe.files {
             let path = self.data.join(name);
             fs::write(&path, render(text, &self.values)?).map_err(Error::path("write", &path))?;
+        }
+        if self.recipe.certificate.is_some() {
+            self.present(&self.certificate)?;
         }
         if finished.exists() {
             return Ok(());
