@@ -114,6 +114,8 @@ pub mod error;
 pub mod event;
 pub mod fence;
 pub mod ids;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod lease;
 pub mod log;
 pub mod memory;
