@@ -9,6 +9,7 @@
 //! | `link.rs` | a link from one embedded event store to another |
 //! | `admission.rs` | admission and settling of one append by a guard in the process |
 //! | `journal.rs` | durable appends to the journal on the embedded state store |
+//! | `servers/` | appends to and reads from a store on a real server, next to what a program without it does |
 //!
 //! `cargo bench -p benches -- --quick` runs them all. The temporary folder is that of `TMPDIR`: on a
 //! file system in memory a durable commit costs nothing, so name one on a disk.
@@ -64,7 +65,13 @@ impl Batches {
     /// Of this partition.
     #[must_use]
     pub fn of(partition: u32) -> Self {
-        Self { partition, ids: SeededEntropy::new(2, &format!("ids of {partition}")) }
+        Self::of_producer(partition, 0)
+    }
+
+    /// Of one of several producers of this partition.
+    #[must_use]
+    pub fn of_producer(partition: u32, producer: usize) -> Self {
+        Self { partition, ids: SeededEntropy::new(2, &format!("ids of {partition} by {producer}")) }
     }
 
     /// The next batch.

@@ -95,11 +95,13 @@
 //! | [`ids`], [`log`], [`position`], [`event`], [`digest`] | names and values |
 //! | [`ownership`], [`fence`], [`lease`] | who may write: epoch chain, tokens, lease arithmetic (pure) |
 //! | [`signed`], [`treaty`] | signatures and what the regions agreed to |
-//! | [`error`], [`clock`], [`tasks`], [`operation`] | what every part uses |
+//! | [`error`], [`clock`], [`tasks`], [`operation`], [`telemetry`] | what every part uses |
 //! | [`ports`] | the contracts, one file each |
 //! | [`memory`] | models of the stores; a crash loses what was not synced |
 //! | [`store`], [`state`], `embedded` | event and state stores in one file (feature `embedded`) |
 //! | `remote` | ports over HTTP on loopback (feature `remote`) |
+//! | `kafka` | the Kafka wire client (feature `kafka`) |
+//! | `tls` | whom an encrypted connection trusts (feature `tls`) |
 //! | [`appends`] | appends as owner, with the lease checked before and after |
 //! | [`runbook`], [`recovery`], [`control_plane`] | plans, their steps, and the plane that drives them |
 //! | `testing` | clauses, fixtures, planted defects (feature `test-util`) |
@@ -131,8 +133,11 @@ pub mod signed;
 pub mod state;
 pub mod store;
 pub mod tasks;
+pub mod telemetry;
 #[cfg(feature = "test-util")]
 pub mod testing;
+#[cfg(feature = "tls")]
+pub mod tls;
 pub mod treaty;
 
 pub use error::{Error, ErrorKind, Failure, InDoubt};

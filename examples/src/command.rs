@@ -50,6 +50,9 @@ struct DumpArguments {
 
 /// Runs the command line; regions get these fittings.
 pub fn main(fittings: &dyn Fittings) -> ExitCode {
+    // A server's supervisor is this program again.
+    #[cfg(feature = "servers")]
+    testbed::supervise::if_asked();
     let arguments = Arguments::parse();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
@@ -92,6 +95,7 @@ async fn run(arguments: Arguments, fittings: &dyn Fittings) -> Result<u8, Error>
             Ok(0)
         }
         Some(Command::Dump(arguments)) => {
+            drill::with_servers::ensure(drill::stores::kind_of(&arguments.out)?)?;
             let region = dcp_core::ids::RegionId::new(&arguments.region)?;
             let mut out = std::io::BufWriter::new(std::io::stdout().lock());
             drill::dump::dump(&arguments.out, &region, &mut out).await.map(|_| 0)

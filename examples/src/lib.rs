@@ -6,6 +6,7 @@ pub mod command;
 #[cfg(feature = "simulation")]
 pub mod defects;
 pub mod drill;
+pub mod event_store;
 pub mod foundation;
 pub mod memory;
 pub mod orders;

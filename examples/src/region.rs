@@ -21,11 +21,9 @@ use std::sync::Arc;
 use dcp_core::Error;
 use dcp_core::clock::{Clock, SeededEntropy, SystemClock};
 use dcp_core::control_plane::Worker;
-use dcp_core::ports::EventStore;
 use dcp_core::recovery::Peer;
 use dcp_core::remote::{Deadlines, RemoteEndpoint, RemoteServer, RemoteStateStore};
 use dcp_core::state::embedded::{EmbeddedStateSettings, EmbeddedStateStore};
-use dcp_core::store::embedded::{EmbeddedEventSettings, EmbeddedEventStore};
 use dcp_core::treaty::Treaty;
 use dcp_fencing::StateStoreWitness;
 use tokio_util::sync::CancellationToken;
@@ -44,6 +42,7 @@ pub(crate) use seals::CheckedSeal;
 pub(crate) use remote_handover::{from_body, to_body};
 
 use crate::child::{Line, listen, stop_with_input, tell};
+use crate::event_store;
 use crate::foundation::{Door, make_folder, once_free};
 
 /// Runs one region until its standard input ends. The parts are as they are with [`Plain`] fittings.
@@ -69,10 +68,9 @@ pub async fn run(settings: RegionSettings, fittings: &dyn Fittings) -> Result<()
     };
     // Never from the run's seed: a folder that is made anew holds another history.
     let never_alike = Arc::new(SeededEntropy::from_system()?);
-    let events =
-        EmbeddedEventSettings::new(folder.join("events.redb"), settings.region.clone(), Arc::clone(&never_alike) as _);
-    let events = Arc::new(once_free(&*clock, || EmbeddedEventStore::open(&events)).await?);
-    let store = fittings.store(Arc::clone(&events) as Arc<dyn EventStore>);
+    let marks = Arc::clone(&never_alike) as _;
+    let events = event_store::open(&settings.events, &folder, &settings.region, marks, &*clock).await?;
+    let store = fittings.store(events.store());
 
     let failpoints = Arc::new(HeldFailpoints::new(settings.crash_after.clone()));
     let (witness, mut peer) = neighbours(&settings, &treaty, &clock)?;

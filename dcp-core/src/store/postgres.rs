@@ -18,11 +18,14 @@
 //! - A dump that is restored into another cluster is refused; a physical backup that is restored is
 //!   noticed by the witness, not here.
 
+mod backends;
+mod blocker;
 mod fault;
 mod group;
 mod lanes;
 mod news;
 mod opening;
+mod pool;
 mod reader;
 mod rows;
 mod schema;
@@ -30,6 +33,9 @@ mod server;
 mod settings;
 mod source;
 mod statements;
+mod tail;
+#[cfg(feature = "tls")]
+mod tls;
 mod writer;
 
 pub use deadpool_postgres;
@@ -40,8 +46,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
-use tokio_postgres::NoTls;
+use deadpool_postgres::Pool;
 use uuid::Uuid;
 
 use crate::clock::Entropy;
@@ -54,11 +59,7 @@ use crate::store::wakers::Wakers;
 use lanes::Lanes;
 use news::News;
 use server::Server;
-use statements::Statements;
 use writer::PostgresWriter;
-
-/// Connections of a store that makes its own pool.
-const CONNECTIONS: usize = 16;
 
 /// An [`EventStore`] in a schema of a Postgres database.
 pub struct PostgresEventStore {
@@ -77,24 +78,22 @@ impl fmt::Debug for PostgresEventStore {
 }
 
 impl PostgresEventStore {
-    /// Connects without encryption, brings the schema up to date and opens the store. `entropy`
-    /// names the incarnation of a new store and the sessions of writers: use the operating system's.
+    /// Connects, brings the schema up to date and opens the store; encrypted if the settings say whom to
+    /// trust. `entropy` names the incarnation of a new store and the sessions of writers: use the
+    /// operating system's.
     ///
     /// # Errors
     /// `Invalid` for bad settings or a schema of another region; `Refused` for a wrong password, a
-    /// standby or a newer schema; `Corrupt` for a schema of another cluster; `Retry` while the
+    /// certificate that is not trusted, has expired or is for another name, a server without TLS where
+    /// it is demanded, a standby or a newer schema; `Corrupt` for a schema of another cluster; `Retry` while the
     /// server does not answer.
     pub async fn connect(
         config: tokio_postgres::Config,
         settings: PostgresEventSettings,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, Error> {
-        let mut config = config;
-        config.options(schema::session_options(settings.deadline)).connect_timeout(settings.deadline);
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(config, NoTls, recycling);
-        let pool = Pool::builder(manager).max_size(CONNECTIONS).build();
-        let pool = pool.map_err(|cause| Error::invalid("bad-pool", cause.to_string()))?;
+        settings.check()?;
+        let pool = pool::pool(config, &settings)?;
         Self::migrate(pool.clone(), &settings, &*entropy).await?;
         Self::from_pool(pool, settings, entropy).await
     }
@@ -105,7 +104,7 @@ impl PostgresEventStore {
     /// As [`PostgresEventStore::connect`].
     pub async fn migrate(pool: Pool, settings: &PostgresEventSettings, entropy: &dyn Entropy) -> Result<(), Error> {
         settings.check()?;
-        let server = server(pool, settings);
+        let server = Server::new(pool, settings);
         schema::refuse_standby(&server).await?;
         match schema::migrate(&server, settings, entropy).await {
             Ok(()) => Ok(()),
@@ -115,9 +114,9 @@ impl PostgresEventStore {
         }
     }
 
-    /// Opens the store over a pool of the caller's. Its connections should set `statement_timeout`,
-    /// `lock_timeout` and `idle_in_transaction_session_timeout`: a writer that the server does not
-    /// give up holds its partition's locks.
+    /// Opens the store over a pool of the caller's, of at least two connections. They should have the
+    /// [options](PostgresEventSettings::session_options) of the store: a writer that the server does
+    /// not give up holds its partition's locks.
     ///
     /// # Errors
     /// As [`PostgresEventStore::connect`]; `Invalid` (`no-schema`) if it was not migrated.
@@ -127,17 +126,14 @@ impl PostgresEventStore {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, Error> {
         settings.check()?;
-        let server = Arc::new(server(pool, &settings));
+        let server = Arc::new(Server::new(pool, &settings));
+        schema::check_version(&server, &settings.schema).await?;
         let incarnation = schema::identity(&server, &settings).await?.incarnation;
         let wakers = Arc::new(Wakers::default());
         let lanes = Arc::new(Lanes::new(Arc::clone(&server), incarnation, Arc::clone(&wakers)));
         let news = Arc::new(News::new(Arc::clone(&server), wakers, settings.poll));
         Ok(Self { server, settings, entropy, incarnation, lanes, news })
     }
-}
-
-fn server(pool: Pool, settings: &PostgresEventSettings) -> Server {
-    Server { pool, statements: Statements::in_schema(&settings.schema), deadline: settings.deadline }
 }
 
 #[async_trait]

@@ -11,9 +11,8 @@ use dcp_core::log::LogId;
 use dcp_core::ports::{EventSource, ReadFrom};
 use serde::Serialize;
 
-use super::stores;
-use crate::foundation::Foundation;
-use crate::orders::OrderLine;
+use super::stores::EventStores;
+use crate::orders::{Home, OrderLine};
 
 const PAGE: usize = 4_096;
 
@@ -38,9 +37,13 @@ struct DumpLine<'a> {
 /// `Refused` (`in-use`) while the region runs; `Invalid` if there is no such store; `Corrupt` for a
 /// payload that is no order line; `Stopped` if `out` cannot be written.
 pub async fn dump(dir: &Path, region: &RegionId, out: &mut impl Write) -> Result<(), Error> {
-    let store = stores::events(&Foundation::at(dir), region)?;
-    let written = write_logs(&store, region, out).await;
+    let no_store = |_| Error::invalid("no-store", format!("{region}: there is no store of it"));
+    let home = Home::of_region(region).map_err(no_store)?;
+    let stores = EventStores::of(dir, &[home]).await?;
+    let store = stores.open(home).await?;
+    let written = write_logs(&*store.store(), region, out).await;
     store.close().await;
+    stores.close().await;
     written
 }
 

@@ -14,6 +14,9 @@ use super::record::{Phase, RunRecord};
 use crate::foundation::{Foundation, read_json, write_json};
 use crate::orders::Orders;
 
+/// The record of a run, in its folder.
+pub(super) const RECORD: &str = "drill.json";
+
 /// A locked folder.
 #[derive(Debug)]
 pub struct Folder {
@@ -47,7 +50,7 @@ impl Folder {
     /// # Errors
     /// `Invalid` if it holds no run; otherwise as [`Folder::lock`].
     pub fn lock_run(path: &Path) -> Result<Self, Error> {
-        if path.join("drill.json").exists() {
+        if path.join(RECORD).exists() {
             return Self::lock(path);
         }
         Err(Error::invalid("no-run", format!("{}: holds no run to go on with", path.display())))
@@ -66,7 +69,7 @@ impl Folder {
     }
 
     fn record_path(&self) -> PathBuf {
-        self.path.join("drill.json")
+        self.path.join(RECORD)
     }
 
     /// Writes the drill's record, durably.
@@ -106,6 +109,7 @@ impl Folder {
             ttl_ms: u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX),
             data: orders.digest(),
             data_path: options.data.clone(),
+            store: options.store.unwrap_or_default(),
             dark: (!options.no_blackout).then_some(options.dark),
             turns: options.turns(orders.len())?,
             phase: Phase::Together,
@@ -137,6 +141,9 @@ impl Folder {
         }
         if options.seed.is_some_and(|seed| seed != record.seed) {
             return other(&format!("seed {}", record.seed));
+        }
+        if options.store.is_some_and(|store| store != record.store) {
+            return other(&format!("--store {}", record.store.name()));
         }
         record.resumes += 1;
         self.save(&record)?;

@@ -15,6 +15,7 @@ use super::control::Control;
 use super::folder::Folder;
 use super::proxy::Wire;
 use super::record::{Dark, RunRecord};
+use super::servers::Servers;
 use crate::foundation::Door;
 use crate::orders::Home;
 use crate::region::CrashAfter;
@@ -50,6 +51,7 @@ pub struct Group {
     regions: BTreeMap<Home, (Arc<Child>, Control, SocketAddr)>,
     producers: BTreeMap<Home, Arc<Child>>,
     crash_after: Option<CrashAfter>,
+    servers: Servers,
 }
 
 impl Group {
@@ -62,6 +64,7 @@ impl Group {
         program: &Path,
         folder: &Folder,
         crash_after: Option<CrashAfter>,
+        servers: Servers,
         tasks: &mut TaskGroup,
     ) -> Result<Self, Error> {
         let mut wires = BTreeMap::new();
@@ -87,6 +90,7 @@ impl Group {
             regions: BTreeMap::new(),
             producers: BTreeMap::new(),
             crash_after,
+            servers,
         })
     }
 
@@ -94,7 +98,17 @@ impl Group {
         self.wires.get(name).ok_or_else(|| Error::invalid("no-wire", format!("no wire {name}")))
     }
 
-    /// Starts a region and leads every wire to it.
+    /// Starts the servers of these regions, all at once, where their events are in some.
+    ///
+    /// # Errors
+    /// As [`Servers::start`].
+    pub async fn start_servers(&mut self, homes: &[Home], tasks: &mut TaskGroup) -> Result<(), Error> {
+        self.servers.start(homes).await?;
+        homes.iter().for_each(|home| self.servers.watch(*home, tasks));
+        Ok(())
+    }
+
+    /// Starts a region, whose server runs, and leads every wire to it.
     ///
     /// # Errors
     /// As [`Group::start`].
@@ -107,6 +121,7 @@ impl Group {
         push("dir", text(&self.folder));
         push("witness", self.wire(&format!("{region}>witness"))?.address().to_string());
         push("peer-address", self.wire(&format!("{region}>{peer}"))?.address().to_string());
+        push("events", self.servers.events(home)?.to_string());
         // The drill runs one process of a region at a time: a restarted one leads again at once.
         push("holder", format!("{region}.plane"));
         push("seed", record.seed.to_string());
@@ -238,15 +253,32 @@ impl Group {
         Ok(())
     }
 
-    /// Kills a region, planned.
+    /// Kills a region and its server, planned and at the same time.
     ///
     /// # Errors
-    /// `Stopped` if it had ended.
+    /// `Stopped` if one had ended.
     pub async fn kill_region(&mut self, home: Home) -> Result<(), Error> {
-        match self.regions.remove(&home) {
-            Some((child, ..)) => child.kill().await,
-            None => Ok(()),
-        }
+        let Some((child, ..)) = self.regions.remove(&home) else { return Ok(()) };
+        let (server, child) = tokio::join!(self.servers.kill(home), child.kill());
+        server.and(child)
+    }
+
+    /// Stops a region and its server where they stand (`SIGSTOP`).
+    ///
+    /// # Errors
+    /// `Stopped` if one has ended.
+    pub async fn pause_region(&self, home: Home) -> Result<(), Error> {
+        self.region(home)?.0.pause()?;
+        self.servers.pause(home).await
+    }
+
+    /// Lets both go on (`SIGCONT`).
+    ///
+    /// # Errors
+    /// `Stopped` if one has ended.
+    pub async fn wake_region(&self, home: Home) -> Result<(), Error> {
+        self.servers.wake(home).await?;
+        self.region(home)?.0.wake()
     }
 
     /// Notes the highest memory of every process in the record.
@@ -258,7 +290,7 @@ impl Group {
         }
     }
 
-    /// Ends everything in good order: producers, regions, witness.
+    /// Ends everything in good order: producers, regions, witness, servers.
     pub async fn finish(self) {
         for producer in self.producers.values() {
             producer.finish(ENDING).await;
@@ -267,6 +299,7 @@ impl Group {
             child.finish(ENDING).await;
         }
         self.witness.finish(ENDING).await;
+        self.servers.stop().await;
     }
 }
 

@@ -8,6 +8,7 @@ use dcp_core::Error;
 use dcp_core::clock::{Entropy as _, SeededEntropy};
 
 use super::record::{Dark, Turns};
+use crate::event_store::StoreKind;
 use crate::region::CrashAfter;
 
 /// Options of the drill itself.
@@ -32,6 +33,10 @@ pub struct DrillOptions {
     /// Acknowledged lines that must not be mirrored when it goes dark; 1 %, at least 500, if absent.
     #[arg(long)]
     pub tail: Option<u64>,
+    /// What holds each region's events: a file, or a server of the region's own that the drill starts;
+    /// a file if absent. A region that is paused or killed takes its server with it.
+    #[arg(long, value_enum)]
+    pub store: Option<StoreKind>,
     /// How the first region goes dark.
     #[arg(long, value_enum, default_value_t = Dark::Pause)]
     pub dark: Dark,

@@ -8,11 +8,31 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::orders::{Home, Orders};
 
+/// Says lines on standard error, above the bar where there is one.
+#[derive(Debug, Clone)]
+pub struct Say(Option<ProgressBar>);
+
+impl Say {
+    /// Without a bar.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self(None)
+    }
+
+    /// One line.
+    pub fn line(&self, line: &str) {
+        match &self.0 {
+            Some(bar) => bar.println(line),
+            None => eprintln!("{line}"),
+        }
+    }
+}
+
 /// Says how far the drill is, on standard error.
 #[derive(Debug)]
 pub struct Printer {
     bar: ProgressBar,
-    terminal: bool,
+    say: Say,
     acknowledged: Mutex<BTreeMap<Home, u64>>,
     // How many of the first records are at home in the lost region: by record number.
     west_to: Vec<u32>,
@@ -34,16 +54,18 @@ impl Printer {
             west += u32::from(line.home().ok() == Some(Home::West));
             west_to.push(west);
         }
-        Self { bar, terminal, acknowledged: Mutex::default(), west_to }
+        Self { say: Say(terminal.then(|| bar.clone())), bar, acknowledged: Mutex::default(), west_to }
     }
 
     /// One line of the story.
     pub fn say(&self, line: &str) {
-        if self.terminal {
-            self.bar.println(line);
-        } else {
-            eprintln!("{line}");
-        }
+        self.say.line(line);
+    }
+
+    /// For what says lines by itself.
+    #[must_use]
+    pub fn sayer(&self) -> Say {
+        self.say.clone()
     }
 
     /// Lines that a producer has acknowledged.

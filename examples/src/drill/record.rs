@@ -8,6 +8,7 @@ use dcp_core::ids::RunId;
 use serde::{Deserialize, Serialize};
 
 use super::stale::StaleReport;
+use crate::event_store::StoreKind;
 use crate::region::RegionStatus;
 
 /// How the first region goes dark.
@@ -103,6 +104,9 @@ pub struct RunRecord {
     pub data: Digest,
     /// The data's path, as given; none for the bundled file.
     pub data_path: Option<std::path::PathBuf>,
+    /// What holds the regions' events.
+    #[serde(default)]
+    pub store: StoreKind,
     /// How the first region goes dark; none with `--no-blackout`.
     pub dark: Option<Dark>,
     /// Where the story turns.

@@ -8,10 +8,10 @@ use tokio_util::sync::CancellationToken;
 use super::folder::Folder;
 use super::judge::{self, Judged};
 use super::options::DrillOptions;
-use super::progress::Printer;
+use super::progress::{Printer, Say};
 use super::record::{Phase, RunRecord};
 use super::story::Stage;
-use super::{data, export, summary};
+use super::{data, export, servers, stores, summary, with_servers};
 use crate::foundation::write_json;
 use crate::orders::Orders;
 
@@ -40,6 +40,8 @@ pub fn begin(options: &DrillOptions) -> Result<Begun, Error> {
         ErrorKind::Corrupt => Error::invalid("bundled-data-differs", error.to_string()),
         _ => error,
     })?;
+    let kind = if options.resume { folder.record()?.store } else { options.store.unwrap_or_default() };
+    servers::obtain(kind, &Say::plain())?;
     let record = if options.resume { folder.go_on(options, &orders)? } else { folder.begin(options, &orders)? };
     Ok(Begun { folder, record, orders })
 }
@@ -89,6 +91,8 @@ pub async fn tell(options: &DrillOptions, begun: Begun) -> Result<Begun, Error> 
 /// As [`begin`]. Whatever goes wrong once a run has begun is printed, with the line that goes on
 /// with the run, and is no error: nothing was proved (3), or evidence contradicts itself (1).
 pub async fn drill(options: &DrillOptions) -> Result<u8, Error> {
+    let held = if options.resume || options.verify { Some(stores::kind_of(&options.out)?) } else { options.store };
+    with_servers::ensure(held.unwrap_or_default())?;
     if options.verify {
         let Begun { folder, record, orders } = finished(options)?;
         export::compare(folder.path()).await?;

@@ -4,41 +4,101 @@ use std::path::Path;
 use std::sync::Arc;
 
 use dcp_core::Error;
-use dcp_core::clock::SeededEntropy;
+use dcp_core::clock::{SeededEntropy, SystemClock};
 use dcp_core::ids::RegionId;
 use dcp_core::state::embedded::{EmbeddedStateSettings, EmbeddedStateStore};
 use dcp_core::store::embedded::{EmbeddedEventSettings, EmbeddedEventStore};
+use serde::Deserialize;
 
-use crate::foundation::Foundation;
+use super::folder::RECORD;
+use super::progress::Say;
+use super::servers::Servers;
+use crate::event_store::{self, EventsAt, OpenEvents, StoreKind};
+use crate::foundation::{Foundation, read_json};
+use crate::orders::Home;
 
 // Whoever looks reads each page about once.
 const CACHE_BYTES: usize = 8 << 20;
 
 // Opening creates what is not there; looking must not.
 fn there(path: &Path) -> Result<(), Error> {
-    if path.is_file() {
+    if path.exists() {
         return Ok(());
     }
     Err(Error::invalid("no-store", format!("{}: there is no store; is it the folder of a run?", path.display())))
 }
 
-/// The event store of a region.
+/// What holds the events of the run in a folder; a file where no run is.
 ///
 /// # Errors
-/// `Invalid` if there is none; `Refused` (`in-use`) while the region runs.
-pub(super) fn events(foundation: &Foundation, region: &RegionId) -> Result<EmbeddedEventStore, Error> {
-    let path = foundation.region_folder(region).join("events.redb");
-    there(&path)?;
-    // An existing store keeps its incarnation: nothing is drawn.
-    let entropy = Arc::new(SeededEntropy::new(0, "look"));
-    let settings = EmbeddedEventSettings::new(path, region.clone(), entropy).with_cache_bytes(CACHE_BYTES);
-    EmbeddedEventStore::open(&settings)
+/// `Invalid` if the run's record cannot be read.
+pub fn kind_of(dir: &Path) -> Result<StoreKind, Error> {
+    #[derive(Deserialize)]
+    struct Held {
+        #[serde(default)]
+        store: StoreKind,
+    }
+    let path = dir.join(RECORD);
+    if !path.exists() {
+        return Ok(StoreKind::default());
+    }
+    Ok(read_json::<Held>(&path)?.store)
+}
+
+/// The event stores of a run's regions; where they are in servers, those run until this is let go of.
+#[derive(Debug)]
+pub(super) struct EventStores {
+    foundation: Foundation,
+    servers: Servers,
+}
+
+impl EventStores {
+    /// Those of these regions.
+    ///
+    /// # Errors
+    /// `Invalid` if there are none; `Refused` (`in-use`) while a drill has the servers; otherwise what a
+    /// server's start answers.
+    pub(super) async fn of(dir: &Path, homes: &[Home]) -> Result<Self, Error> {
+        let (kind, foundation) = (kind_of(dir)?, Foundation::at(dir));
+        let mut servers = Servers::of(kind, dir, Say::plain());
+        for home in homes {
+            match kind {
+                StoreKind::Embedded => there(&foundation.region_folder(&home.region_id()).join(event_store::FILE))?,
+                _ => there(&servers.data(*home))?,
+            }
+        }
+        servers.start(homes).await?;
+        Ok(Self { foundation, servers })
+    }
+
+    /// The event store of one of them.
+    ///
+    /// # Errors
+    /// `Refused` (`in-use`) while the region runs; what the store answers.
+    pub(super) async fn open(&self, home: Home) -> Result<OpenEvents, Error> {
+        let region = home.region_id();
+        let folder = self.foundation.region_folder(&region);
+        // An existing store keeps its incarnation: nothing is drawn.
+        let entropy = Arc::new(SeededEntropy::new(0, "look"));
+        match self.servers.events(home)? {
+            EventsAt::Folder => {
+                let settings = EmbeddedEventSettings::new(folder.join(event_store::FILE), region, entropy);
+                Ok(EmbeddedEventStore::open(&settings.with_cache_bytes(CACHE_BYTES))?.into())
+            }
+            at => event_store::open(&at, &folder, &region, entropy, &SystemClock::new()).await,
+        }
+    }
+
+    /// Stops the servers.
+    pub(super) async fn close(self) {
+        self.servers.stop().await;
+    }
 }
 
 /// A state store in a folder.
 ///
 /// # Errors
-/// As [`events`].
+/// `Invalid` if there is none; `Refused` (`in-use`) while its process runs.
 pub(super) fn state(folder: &Path, file: &str, region: &RegionId) -> Result<Arc<EmbeddedStateStore>, Error> {
     let path = folder.join(file);
     there(&path)?;

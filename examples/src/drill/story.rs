@@ -17,6 +17,7 @@ use super::folder::Folder;
 use super::group::Group;
 use super::progress::Printer;
 use super::record::{Dark, Phase, RunRecord};
+use super::servers::Servers;
 use crate::orders::{Home, Orders};
 use crate::region::CrashAfter;
 
@@ -53,7 +54,7 @@ impl Stage {
         mut tasks: TaskGroup,
     ) -> Result<Self, Error> {
         let resumed = record.resumes > 0;
-        let group = match start(&folder, &mut record, crash_after, &mut tasks).await {
+        let group = match start(&folder, &mut record, &printer, crash_after, &mut tasks).await {
             Ok(group) => group,
             Err(error) => {
                 // A child that has ended by itself says more than the one that was stopped for it.
@@ -105,11 +106,13 @@ impl Stage {
 async fn start(
     folder: &Folder,
     record: &mut RunRecord,
+    printer: &Printer,
     crash_after: Option<CrashAfter>,
     tasks: &mut TaskGroup,
 ) -> Result<Group, Error> {
     let program = std::env::current_exe().map_err(|cause| Error::stopped("no-program", cause.to_string()))?;
-    let mut group = Group::start(&program, folder, crash_after, tasks).await?;
+    let servers = Servers::of(record.store, folder.path(), printer.sayer());
+    let mut group = Group::start(&program, folder, crash_after, servers, tasks).await?;
     let dark = matches!(record.phase, Phase::Dark | Phase::TakenOver);
     if dark && record.dark == Some(Dark::Cut) {
         group.isolate(LOST)?;
@@ -117,11 +120,11 @@ async fn start(
     if dark && record.what_a_crash_made_of_the_fault() {
         folder.save(record)?;
     }
-    for home in Home::ALL {
-        // A region that was dark stays dark; one that was cut off lives on, isolated.
-        if home == LOST && dark && record.dark != Some(Dark::Cut) {
-            continue;
-        }
+    // A region that was dark stays dark; one that was cut off lives on, isolated.
+    let stays_dark = |home: &Home| *home == LOST && dark && record.dark != Some(Dark::Cut);
+    let homes: Vec<_> = Home::ALL.into_iter().filter(|home| !stays_dark(home)).collect();
+    group.start_servers(&homes, tasks).await?;
+    for home in homes {
         group.start_region(home, record, tasks).await?;
     }
     for home in Home::ALL {

@@ -9,6 +9,7 @@ use dcp_core::clock::{Entropy, SeededEntropy};
 use dcp_core::ids::{HolderId, RegionId};
 
 use super::failpoints::CrashAfter;
+use crate::event_store::EventsAt;
 use crate::foundation::Foundation;
 
 /// Arguments of `drill region`.
@@ -29,6 +30,9 @@ pub struct RegionArguments {
     /// Address of the other region.
     #[arg(long)]
     pub peer_address: SocketAddr,
+    /// Where this region's events are: `folder`, or `postgres://USER@HOST:PORT/DATABASE`.
+    #[arg(long, default_value_t)]
+    pub events: EventsAt,
     /// Name of this process in the election of the region's leader. No two processes that run may share
     /// one; drawn anew at each start if absent, and then a restart waits until the old term is over.
     #[arg(long)]
@@ -61,6 +65,8 @@ pub struct RegionSettings {
     pub witness: SocketAddr,
     /// Address of the other region.
     pub peer_address: SocketAddr,
+    /// Where this region's events are.
+    pub events: EventsAt,
     /// This process, in the election of the region's leader.
     pub holder: HolderId,
     /// Seed of run names, nonces and jitter; none: the system's randomness.
@@ -98,6 +104,7 @@ impl RegionArguments {
             foundation: Foundation::at(&self.dir),
             witness: self.witness,
             peer_address: self.peer_address,
+            events: self.events.clone(),
             seed: self.seed,
             crash_after: self.crash_after.clone(),
             drill_controls: self.drill_controls,

@@ -2,10 +2,11 @@
 
 mod cluster_id;
 mod folder;
+mod kept;
 mod members;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::address::Address;
@@ -16,7 +17,7 @@ use crate::server::Server;
 use crate::tls::Tls;
 use folder::Folder;
 
-/// Running servers. Letting go of it kills them and removes their data.
+/// Running servers. Letting go of it kills them and removes their data, unless those are kept.
 #[derive(Debug)]
 pub struct Bed {
     // The servers go first, then the folder that holds their data.
@@ -34,11 +35,39 @@ impl Bed {
     pub fn start(wanted: &Wanted, progress: Progress<'_>) -> Result<Self, Error> {
         let groups = groups(wanted)?;
         let homes = homes(&groups, progress)?;
-        let folder = Folder::fresh()?;
+        Self::serve(&groups, &homes, Folder::fresh()?, progress)
+    }
+
+    /// As [`Bed::start`], with data in a folder that stays: a bed that is opened there again, by this
+    /// process or after `kill -9` of it by another one, starts the servers on the data that they had.
+    /// Ports and addresses are new each time.
+    ///
+    /// # Errors
+    /// As [`Bed::start`]; [`Error::Kept`] if another bed is open in the folder, or if it holds other
+    /// servers or other versions of them.
+    pub fn open(folder: &Path, wanted: &Wanted, progress: Progress<'_>) -> Result<Self, Error> {
+        let groups = groups(wanted)?;
+        let homes = homes(&groups, progress)?;
+        Self::serve(&groups, &homes, Folder::kept(folder)?, progress)
+    }
+
+    fn serve(
+        groups: &[Group],
+        homes: &BTreeMap<&'static str, PathBuf>,
+        folder: Folder,
+        progress: Progress<'_>,
+    ) -> Result<Self, Error> {
+        let clusters = kept::clusters(&folder, groups)?;
         let tls = Tls::write(folder.path().join("tls"))?;
         let mut servers = Vec::new();
-        for group in &groups {
-            let members = members::of(group, &homes[group.recipe.name], tls.folder(), folder.path())?;
+        for group in groups {
+            let place = members::Place {
+                home: &homes[group.recipe.name],
+                tls: &tls,
+                data: folder.path(),
+                cluster: &clusters[&group.name],
+            };
+            let members = members::of(group, &place)?;
             servers.extend(members.into_iter().map(|member| Arc::new(Server::of(member))));
         }
         let bed = Self { servers, tls, _folder: folder };

@@ -50,6 +50,13 @@ pub enum Error {
         /// What there is.
         known: String,
     },
+    /// A folder whose data are kept cannot be opened.
+    Kept {
+        /// The folder.
+        folder: PathBuf,
+        /// Why not.
+        why: Kept,
+    },
     /// A recipe names a placeholder that nobody fills.
     Placeholder(String),
     /// The supervisor of a server did not obey.
@@ -68,6 +75,30 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+}
+
+/// Why a folder whose data are kept cannot be opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kept {
+    /// Another bed is open in it.
+    InUse,
+    /// It holds other servers, or other versions: what it holds, and what was asked for.
+    Other {
+        /// What is there.
+        held: String,
+        /// What was asked for.
+        wanted: String,
+    },
+}
+
+impl fmt::Display for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InUse => write!(f, "its servers run already, for another process"),
+            Self::Other { held, wanted } => write!(f, "it holds the data of {held}, not of {wanted}"),
+        }
+    }
 }
 
 impl Error {
@@ -93,6 +124,7 @@ impl fmt::Display for Error {
                 write!(f, "{name} does not serve after {:.1} s: {last}; its log ends:\n{tail}", waited.as_secs_f64())
             }
             Self::Unknown { what, known } => write!(f, "there is no {what}; there is {known}"),
+            Self::Kept { folder, why } => write!(f, "{}: {why}", folder.display()),
             Self::Placeholder(what) => write!(f, "nobody fills the placeholder {what}"),
             Self::Supervisor { name, order, said } => {
                 write!(f, "the supervisor of {name} answered \"{order}\" with: {said}")

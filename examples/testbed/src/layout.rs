@@ -14,7 +14,7 @@ pub struct Wanted {
     pub only: Vec<String>,
     /// Regions, 1 to 5: `a`, `b`, ...
     pub regions: u8,
-    /// Kafka brokers in region `a`, 1 or more; the other regions have one.
+    /// Kafka brokers in region `a`, 1 or more; the other regions have one. [`Wanted::brokers`] asks for them.
     pub brokers: u32,
     /// Three more etcd members, one cluster that belongs to no region. Only if etcd is wanted.
     pub witness: bool,
@@ -31,6 +31,25 @@ impl Wanted {
     #[must_use]
     pub fn one(recipe: &str) -> Self {
         Self { only: vec![recipe.to_owned()], regions: 1, brokers: 1, witness: false }
+    }
+
+    /// One Kafka cluster of so many brokers, `kafka-a`, `kafka-a-2`, ...: with two a topic can have two
+    /// copies, and a leader can move.
+    ///
+    /// `kafka-a` is also the only controller: kill `kafka-a-2` to see its partitions led by `kafka-a`. While
+    /// `kafka-a` is dead no leader moves, and `kafka-a-2` serves what it leads. What the brokers keep of
+    /// groups and transactions has as many copies as there are brokers, three at most.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), testbed::Error> {
+    /// let bed = testbed::Bed::start(&testbed::Wanted::brokers(2), &|line| eprintln!("{line}"))?;
+    /// bed.server("kafka-a-2")?.kill()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn brokers(count: u32) -> Self {
+        Self { brokers: count, ..Self::one("kafka") }
     }
 
     /// Only the three members of the witness.
@@ -96,8 +115,7 @@ mod tests {
 
     #[test]
     fn only_what_is_asked_for() {
-        let wanted = Wanted { brokers: 2, ..Wanted::one("kafka") };
-        assert_eq!(names(&wanted), ["kafka-a", "kafka-a-2"]);
+        assert_eq!(names(&Wanted::brokers(2)), ["kafka-a", "kafka-a-2"]);
         assert_eq!(names(&Wanted::one("postgres")), ["postgres-a"]);
         assert_eq!(names(&Wanted::witness()).len(), 3);
     }

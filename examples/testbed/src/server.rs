@@ -6,7 +6,7 @@ mod supervisor;
 mod wrapping;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -65,6 +65,15 @@ impl Server {
         self.member.log()
     }
 
+    /// Hands it another certificate, one of [`crate::Tls`]'s, which it shows to clients of its TLS listener
+    /// from its next start on.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] if it speaks no TLS; [`Error::Io`] if the file cannot be copied.
+    pub fn present(&self, certificate: &Path) -> Result<(), Error> {
+        self.member.present(certificate)
+    }
+
     /// Its process, while it runs.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
@@ -90,6 +99,7 @@ impl Server {
         }
         // The old supervisor goes first: nothing of the old server may still hold the data.
         *run = None;
+        self.member.clear()?;
         *run = Some(Supervised::start(self.name(), &self.member.start_command()?, &self.log())?);
         Ok(())
     }

@@ -10,16 +10,22 @@ mod tree;
 mod watch;
 
 use std::ffi::OsString;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rustix::process::{Pid, getpid, set_child_subreaper};
 
+use crate::deadline::Deadline;
+
 /// The first argument that makes a program a supervisor.
 pub(crate) const ASKED: &str = "supervise-server";
+
+/// A supervisor whose owner is gone kills at once; a process in the middle of a disk write takes a little.
+const FREE_WITHIN: Duration = Duration::from_secs(8);
 
 static THIS_PROGRAM_CAN: AtomicBool = AtomicBool::new(false);
 
@@ -57,6 +63,9 @@ fn start(log: &OsString, program: &OsString, arguments: impl Iterator<Item = OsS
     // Orphans of the server become children of this process, so that none is lost from sight.
     set_child_subreaper(Some(getpid()))?;
     let log = OpenOptions::new().create(true).append(true).open(log)?;
+    // Held by every process of the server, which all have it as their output: whoever starts it again on
+    // the same data waits for this lock, and so for the last of them.
+    hold(&log)?;
     let child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
@@ -65,4 +74,15 @@ fn start(log: &OsString, program: &OsString, arguments: impl Iterator<Item = OsS
         .process_group(0)
         .spawn()?;
     Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?).ok_or_else(|| io::Error::other("no pid"))
+}
+
+/// Locks a server's log as soon as nobody else does.
+pub(crate) fn hold(log: &File) -> io::Result<()> {
+    let deadline = Deadline::within(FREE_WITHIN);
+    while let Err(error) = log.try_lock() {
+        if !deadline.another_try() {
+            return Err(error.into());
+        }
+    }
+    Ok(())
 }

@@ -1,13 +1,26 @@
-//! Certificates for the listeners that speak TLS, and some that a client must refuse.
+//! Certificates for the listeners that speak TLS, and some that the other side must refuse.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 
 use crate::error::Error;
 
-/// Where the certificates are, as PEM files.
+/// What clients call the servers.
+const SERVER: [&str; 2] = ["localhost", "127.0.0.1"];
+const ELSEWHERE: &str = "elsewhere.example";
+
+/// Where the certificates are, as PEM files; `bed.tls()` has them. A file with a key has the key first, then
+/// the certificate. Every server shows [`Tls::server`] until [`crate::Server::present`] hands it another.
+///
+/// | A client that trusts [`Tls::authority`] | is shown |
+/// |---|---|
+/// | comes in | [`Tls::server`] |
+/// | refuses: expired | [`Tls::expired`] |
+/// | refuses: another authority | [`Tls::other_server`] |
+/// | refuses: another name | [`Tls::misnamed`] |
 #[derive(Debug, Clone)]
 pub struct Tls(PathBuf);
 
@@ -36,10 +49,33 @@ impl Tls {
         self.0.join("client.pem")
     }
 
-    /// Key and certificate for the same names that have expired.
+    /// Key and certificate of a client that the servers do not know: the other authority signed it.
+    #[must_use]
+    pub fn other_client(&self) -> PathBuf {
+        self.0.join("other-client.pem")
+    }
+
+    /// Key and certificate for the servers' names, signed by the other authority.
+    #[must_use]
+    pub fn other_server(&self) -> PathBuf {
+        self.0.join("other-server.pem")
+    }
+
+    /// Key and certificate by the right authority for `elsewhere.example`, which is no server's name.
+    #[must_use]
+    pub fn misnamed(&self) -> PathBuf {
+        self.0.join("misnamed.pem")
+    }
+
+    /// Key and certificate for the servers' names that have expired.
     #[must_use]
     pub fn expired(&self) -> PathBuf {
         self.0.join("expired.pem")
+    }
+
+    /// Where they are, or will be.
+    pub(crate) fn at(folder: impl Into<PathBuf>) -> Self {
+        Self(folder.into())
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -48,19 +84,19 @@ impl Tls {
 
     /// Writes fresh ones, unless the folder has them.
     pub(crate) fn write(folder: PathBuf) -> Result<Self, Error> {
-        let tls = Self(folder);
+        let tls = Self::at(folder);
         if tls.expired().exists() {
             return Ok(tls);
         }
         fs::create_dir_all(&tls.0).map_err(Error::path("create", &tls.0))?;
         let made = tls.certificates().map_err(|error| Error::io("make certificates")(std::io::Error::other(error)))?;
         for (path, text) in made {
-            fs::write(&path, text).map_err(Error::path("write", &path))?;
+            write_private(&path, &text)?;
         }
         Ok(tls)
     }
 
-    fn certificates(&self) -> Result<[(PathBuf, String); 5], rcgen::Error> {
+    fn certificates(&self) -> Result<[(PathBuf, String); 8], rcgen::Error> {
         let (authority, other) = (authority("testbed")?, authority("another testbed")?);
         let old = |params: &mut CertificateParams| {
             params.not_before = date_time_ymd(2020, 1, 1);
@@ -69,11 +105,21 @@ impl Tls {
         Ok([
             (self.authority(), authority.pem()),
             (self.other_authority(), other.pem()),
-            (self.server(), signed("localhost", &authority, |_| {})?),
-            (self.client(), signed("client", &authority, |_| {})?),
-            (self.expired(), signed("localhost", &authority, old)?),
+            (self.server(), signed("localhost", &SERVER, &authority, |_| {})?),
+            (self.client(), signed("client", &[], &authority, |_| {})?),
+            (self.other_client(), signed("client", &[], &other, |_| {})?),
+            (self.other_server(), signed("localhost", &SERVER, &other, |_| {})?),
+            (self.misnamed(), signed(ELSEWHERE, &[ELSEWHERE], &authority, |_| {})?),
+            // The last to be written: where it is, all are.
+            (self.expired(), signed("localhost", &SERVER, &authority, old)?),
         ])
     }
+}
+
+/// Writes a file that may hold a key. A server refuses one that others can read.
+pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Error> {
+    fs::write(path, text).map_err(Error::path("write", path))?;
+    fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(Error::path("protect", path))
 }
 
 fn authority(name: &str) -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
@@ -86,10 +132,11 @@ fn authority(name: &str) -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Err
 // Key and certificate in one text, as Kafka reads them.
 fn signed(
     name: &str,
+    addresses: &[&str],
     by: &CertifiedIssuer<'static, KeyPair>,
     change: impl FnOnce(&mut CertificateParams),
 ) -> Result<String, rcgen::Error> {
-    let mut params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])?;
+    let mut params = CertificateParams::new(addresses.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     params.distinguished_name.push(DnType::CommonName, name);
     change(&mut params);
     let key = KeyPair::generate()?;
@@ -107,7 +154,9 @@ mod tests {
         let tls = Tls::write(folder.path().join("tls")).unwrap();
         let server = fs::read_to_string(tls.server()).unwrap();
         assert!(server.contains("BEGIN PRIVATE KEY") && server.contains("BEGIN CERTIFICATE"));
-        for path in [tls.authority(), tls.other_authority(), tls.client(), tls.expired()] {
+        let clients = [tls.authority(), tls.other_authority(), tls.client(), tls.other_client()];
+        for path in clients.into_iter().chain([tls.expired(), tls.other_server(), tls.misnamed()]) {
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o77, 0, "{}", path.display());
             assert!(fs::read_to_string(&path).unwrap().contains("BEGIN CERTIFICATE"), "{}", path.display());
         }
         Tls::write(folder.path().join("tls")).unwrap();

@@ -16,6 +16,8 @@ use examples::drill::data;
 use examples::drill::folder::Folder;
 use examples::drill::group::Group;
 use examples::drill::options::DrillOptions;
+use examples::drill::progress::Say;
+use examples::drill::servers::Servers;
 use examples::foundation::{Door, Foundation};
 use examples::orders::Home;
 use examples::region::OrderRequest;
@@ -47,7 +49,8 @@ async fn started(out: &Path) -> Running {
     let record = folder.begin(&options, &data::load(None, options.lines).unwrap()).unwrap();
     let mut tasks = TaskGroup::new(&CancellationToken::new());
     let program = Path::new(env!("CARGO_BIN_EXE_drill"));
-    let mut group = Group::start(program, &folder, None, &mut tasks).await.unwrap();
+    let servers = Servers::of(record.store, out, Say::plain());
+    let mut group = Group::start(program, &folder, None, servers, &mut tasks).await.unwrap();
     for home in Home::ALL {
         group.start_region(home, &record, &mut tasks).await.unwrap();
         group.start_producer(home, &record, &mut tasks).unwrap();

@@ -7,7 +7,7 @@ use crate::error::{Error, Failure};
 /// A server's or a connection's error, as the error of a read or of something that was not committed.
 pub(super) fn error(cause: &tokio_postgres::Error) -> Error {
     let Some(server) = cause.as_db_error() else {
-        return Error::retry("connection-lost", text(cause));
+        return of_connection(cause);
     };
     let said = format!("{} ({})", server.message(), server.code().code());
     match server.code() {
@@ -28,10 +28,38 @@ pub(super) fn error(cause: &tokio_postgres::Error) -> Error {
         &SqlState::DATA_CORRUPTED | &SqlState::INDEX_CORRUPTED | &SqlState::UNIQUE_VIOLATION => {
             Error::corrupt("store-contradicts-itself", format!("{said}: stop the writers and keep the data"))
         }
+        &SqlState::LOCK_NOT_AVAILABLE => Error::retry(
+            "lock-held",
+            format!("{said}: another session holds the store's rows; pg_blocking_pids names it"),
+        ),
         // Time-outs, deadlocks, failed serialisation, a server that shuts down or starts, too many
         // connections: another attempt may pass.
         _ => Error::retry("server-refused", said),
     }
+}
+
+// The client's own: of the way to the server, or of what it could not answer there.
+fn of_connection(cause: &tokio_postgres::Error) -> Error {
+    #[cfg(feature = "tls")]
+    if let Some(error) = crate::tls::fault(cause) {
+        return error;
+    }
+    let text = text(cause);
+    // The driver tells these apart by its words alone.
+    let says = |words: &str| text.contains(words);
+    if says("server does not support TLS") {
+        return Error::refused(
+            "tls-not-offered",
+            format!("{text}: switch ssl on at the server, or connect to another"),
+        );
+    }
+    if says("password missing") || text.starts_with("authentication error") {
+        return Error::refused("not-authorised", format!("{text}: correct user and password"));
+    }
+    if text.starts_with("invalid configuration") || says("dns name") || says("no hostname provided") {
+        return Error::invalid("bad-connection-settings", text);
+    }
+    Error::retry("connection-lost", text)
 }
 
 /// An error of the answer to a commit: a refusal by the server is certain, silence is not.

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::rows::{self, LogRow};
+use super::rows::{self, LogRow, fence_text};
 use super::server::{Server, Session, Value};
+use super::tail::Tail;
 use crate::error::{Error, Failure};
 use crate::event::{EventId, StreamId, Version};
 use crate::fence::Fence;
@@ -17,7 +18,7 @@ use crate::store::admission::{RoleKind, epoch_of, judge_grant};
 use crate::store::append::{Decision, Held, Planned, decide_append, decide_copy};
 
 /// What one caller asks.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Work {
     Append(OwnerBatch),
     Copy(CopyBatch),
@@ -31,7 +32,7 @@ pub(super) enum Done {
 }
 
 /// One caller's batch, under the session and role that it was given.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Asked {
     pub(super) session: Uuid,
     pub(super) role: std::sync::Arc<WriterRole>,
@@ -40,14 +41,53 @@ pub(super) struct Asked {
 
 /// Writes a group of one log's batches in one transaction; one answer each, in order. An error is
 /// that of all of them.
+///
+/// `tail` is the log as the group before left it. Behind it the group is written by one statement, which
+/// writes nothing if anything has changed since. Then, and without a tail, the log is locked, read and
+/// written.
 pub(super) async fn write(
     server: &Server,
     log: &LogId,
     incarnation: LogIncarnation,
     group: Vec<Asked>,
+    tail: &mut Option<Tail>,
 ) -> Result<Vec<Result<Done, Error>>, Failure> {
-    // Boxed: the transaction is large, and its caller is a task that holds it throughout.
-    server.write(async |session| Box::pin(transaction(server, session, log, incarnation, group)).await).await
+    // Boxed: the transactions are large, and their caller is a task that holds them throughout.
+    if let Some(known) = tail.take() {
+        let laid = Laid::behind(known, incarnation);
+        let written = server.write(async |session| Box::pin(at_once(server, session, laid, &group)).await);
+        if let Some((answers, left)) = written.await? {
+            *tail = Some(left);
+            return Ok(answers.into_iter().map(Ok).collect());
+        }
+    }
+    let written = server.write(async |session| Box::pin(transaction(server, session, log, incarnation, group)).await);
+    let (answers, left) = written.await?;
+    *tail = Some(left);
+    Ok(answers)
+}
+
+// Nothing is locked while this decides: only that the log is unchanged makes the decisions good, and the
+// statement that writes looks for that.
+async fn at_once(
+    server: &Server,
+    session: &Session,
+    mut laid: Laid,
+    group: &[Asked],
+) -> Result<Option<(Vec<Done>, Tail)>, Failure> {
+    let mut streams = streams_of(group);
+    streams.retain(|stream| !laid.versions.contains_key(stream));
+    if !streams.is_empty() {
+        laid.load_versions(server, session, &streams).await.map_err(Failure::NotApplied)?;
+    }
+    // A refusal has to be of what is there, and not of what was there.
+    let Ok(answers) = group.iter().map(|asked| laid.lay(asked.clone())).collect::<Result<Vec<_>, _>>() else {
+        return Ok(None);
+    };
+    if laid.records.is_empty() || !laid.commit_at_once(server, session, &ids_of(group)).await? {
+        return Ok(None);
+    }
+    Ok(Some((answers, laid.into_tail().map_err(Failure::NotApplied)?)))
 }
 
 async fn transaction(
@@ -56,21 +96,23 @@ async fn transaction(
     log: &LogId,
     incarnation: LogIncarnation,
     group: Vec<Asked>,
-) -> Result<Vec<Result<Done, Error>>, Failure> {
+) -> Result<(Vec<Result<Done, Error>>, Tail), Failure> {
     let mut laid = Laid::load(server, session, log, incarnation, &group).await.map_err(Failure::NotApplied)?;
     let answers = group.into_iter().map(|asked| laid.lay(asked)).collect();
-    if !laid.wrote {
+    if laid.wrote {
+        laid.commit(server, session).await?;
+    } else {
         // Nothing to keep: the locks are let go, and nothing was changed.
         session.plain("ROLLBACK").await.map_err(Failure::NotApplied)?;
-        return Ok(answers);
     }
-    laid.commit(server, session).await?;
-    Ok(answers)
+    Ok((answers, laid.into_tail().map_err(Failure::NotApplied)?))
 }
 
 /// A log's state while a group is laid behind it.
 struct Laid {
+    /// As it was before, with the prefix as it will be.
     row: LogRow,
+    before: PrefixDigest,
     fence: Fence,
     incarnation: LogIncarnation,
     versions: BTreeMap<StreamId, Version>,
@@ -81,6 +123,20 @@ struct Laid {
 }
 
 impl Laid {
+    fn behind(tail: Tail, incarnation: LogIncarnation) -> Self {
+        Self {
+            before: tail.row.prefix,
+            fence: tail.row.fence.clone(),
+            row: tail.row,
+            incarnation,
+            versions: tail.versions,
+            sightings: BTreeMap::new(),
+            records: Vec::new(),
+            cursors: BTreeMap::new(),
+            wrote: false,
+        }
+    }
+
     // The locks come first and in their own statement: what the next ones read is then final.
     async fn load(
         server: &Server,
@@ -98,37 +154,51 @@ impl Laid {
         let logs = locked?.iter().map(LogRow::read).collect::<Result<Vec<_>, _>>()?;
         let row = logs.iter().find(|row| &row.log == log).cloned();
         let row = row.ok_or_else(|| super::fault::damaged(format!("{log} has no row")))?;
-        let (versions, held) = (session.prepared(&texts.versions).await?, session.prepared(&texts.sightings).await?);
-        let (streams, ids) = (streams_of(group), ids_of(group));
-        let streams: Vec<&[u8]> = streams.iter().map(|stream| stream.as_str().as_bytes()).collect();
-        let ids: Vec<Uuid> = ids.iter().map(rows::uuid).collect();
+        let held = session.prepared(&texts.sightings).await?;
+        let ids = ids_of(group);
         let numbers: Vec<i32> = logs.iter().map(|row| row.number).collect();
         let values: [Value<'_>; 2] = [&ids, &numbers];
         let look_up = async { if ids.is_empty() { Ok(Vec::new()) } else { session.rows(&held, &values).await } };
-        let named: [Value<'_>; 2] = [&row.number, &streams];
-        let (versions, held) = tokio::join!(biased; session.rows(&versions, &named), look_up);
-        let mut laid = Self {
-            fence: row.fence.clone(),
-            row,
-            incarnation,
-            versions: BTreeMap::new(),
-            sightings: BTreeMap::new(),
-            records: Vec::new(),
-            cursors: BTreeMap::new(),
-            wrote: false,
-        };
-        for found in versions? {
-            if let Some(version) = found.get::<_, Option<i64>>(1) {
-                let stream = std::str::from_utf8(found.get(0)).map_err(super::fault::damaged)?;
-                laid.versions.insert(StreamId::new(stream), Version::new(rows::unsigned(version, log)?));
-            }
-        }
+        let mut laid = Self::behind(Tail { row, versions: BTreeMap::new() }, incarnation);
+        let streams = streams_of(group);
+        let (versions, held) = tokio::join!(biased; laid.load_versions(server, session, &streams), look_up);
+        versions?;
         for found in held? {
             let number: i32 = found.get(0);
             let of = logs.iter().find(|row| row.number == number).map_or(log, |row| &row.log);
             laid.note(rows::sighting(&found, of, incarnation)?);
         }
         Ok(laid)
+    }
+
+    async fn load_versions(
+        &mut self,
+        server: &Server,
+        session: &Session,
+        streams: &BTreeSet<StreamId>,
+    ) -> Result<(), Error> {
+        let names: Vec<&[u8]> = streams.iter().map(|stream| stream.as_str().as_bytes()).collect();
+        for found in session.ask(&server.statements.versions, &[&self.row.number, &names]).await? {
+            let stream = std::str::from_utf8(found.get(0)).map_err(super::fault::damaged)?;
+            let version = match found.get::<_, Option<i64>>(1) {
+                Some(version) => Version::new(rows::unsigned(version, &self.row.log)?),
+                None => Version::NONE,
+            };
+            self.versions.insert(StreamId::new(stream), version);
+        }
+        Ok(())
+    }
+
+    // The log as it is once this is committed.
+    fn into_tail(self) -> Result<Tail, Error> {
+        let fence_text = self.stored_fence()?;
+        let row = LogRow { fence: self.fence, fence_text, ..self.row };
+        Ok(Tail::new(row, self.versions))
+    }
+
+    // What is there already is kept letter by letter, since the next statement compares it.
+    fn stored_fence(&self) -> Result<String, Error> {
+        if self.fence == self.row.fence { Ok(self.row.fence_text.clone()) } else { fence_text(&self.fence) }
     }
 
     fn note(&mut self, sighting: Sighting) {
@@ -206,7 +276,7 @@ impl Laid {
                 session.prepared(&texts.update_log).await?,
                 session.prepared(&texts.set_cursors).await?,
                 session.prepared(&texts.next_commit).await?,
-                rows::fence_text(&self.fence)?,
+                self.stored_fence()?,
                 rows::signed(self.row.prefix.count)?,
             ))
         };
@@ -234,6 +304,27 @@ impl Laid {
             })
             .await
     }
+
+    /// Writes by one statement, unless the log has changed or holds one of these ids; says whether.
+    async fn commit_at_once(&self, server: &Server, session: &Session, ids: &[Uuid]) -> Result<bool, Failure> {
+        let prepared = async {
+            let (before, after) = (rows::signed(self.before.count)?, rows::signed(self.row.prefix.count)?);
+            let statement = session.prepared(&server.statements.write_at_once).await?;
+            Ok::<_, Error>((statement, Columns::of(&self.records)?, self.stored_fence()?, before, after))
+        };
+        let (statement, columns, fence, before, after) = prepared.await.map_err(Failure::NotApplied)?;
+        let (log, partition) = (&self.row.log, i64::from(self.row.log.partition()));
+        let (scope, [owner, mirror, companion]) = (log.scope().as_str(), &self.row.sessions);
+        let (was, is) = (self.before.digest.as_bytes().as_slice(), self.row.prefix.digest.as_bytes().as_slice());
+        let names: Vec<&str> = self.cursors.keys().map(String::as_str).collect();
+        let cursors: Vec<&[u8]> = self.cursors.values().map(Bytes::as_ref).collect();
+        let mut values = columns.values(&self.row.number).to_vec();
+        let state: [Value<'_>; 9] =
+            [&before, &was, &self.row.fence_text, owner, mirror, companion, &scope, &partition, &ids];
+        let changes: [Value<'_>; 5] = [&after, &is, &fence, &names, &cursors];
+        values.extend(state.into_iter().chain(changes));
+        Ok(session.whole(&statement, &values).await? > 0)
+    }
 }
 
 fn streams_of(group: &[Asked]) -> BTreeSet<StreamId> {
@@ -248,9 +339,9 @@ fn streams_of(group: &[Asked]) -> BTreeSet<StreamId> {
 }
 
 // A copy looks no id up.
-fn ids_of(group: &[Asked]) -> BTreeSet<EventId> {
+fn ids_of(group: &[Asked]) -> Vec<Uuid> {
     let appends = group.iter().filter_map(|asked| match &asked.work {
-        Work::Append(batch) => Some(batch.events.iter().map(|event| event.id)),
+        Work::Append(batch) => Some(batch.events.iter().map(|event| rows::uuid(&event.id))),
         Work::Copy(_) => None,
     });
     appends.flatten().collect()

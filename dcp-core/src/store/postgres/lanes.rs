@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use super::group::{self, Asked, Done, Work};
 use super::server::Server;
+use super::tail::Tail;
 use crate::error::{Error, Failure};
 use crate::log::LogId;
 use crate::position::LogIncarnation;
@@ -36,6 +37,8 @@ struct Job {
 struct Lane {
     places: Arc<Semaphore>,
     waiting: Mutex<Waiting>,
+    // What the last group left; none while one is written, and after one whose outcome is not known.
+    tail: Mutex<Option<Tail>>,
 }
 
 #[derive(Debug, Default)]
@@ -84,7 +87,8 @@ impl Lanes {
     }
 
     fn lane(&self, log: &LogId) -> Arc<Lane> {
-        let new = || Arc::new(Lane { places: Arc::new(Semaphore::new(WAITING_MAX)), waiting: Mutex::default() });
+        let places = || Arc::new(Semaphore::new(WAITING_MAX));
+        let new = || Arc::new(Lane { places: places(), waiting: Mutex::default(), tail: Mutex::default() });
         Arc::clone(lock(&self.lanes).entry(log.clone()).or_insert_with(new))
     }
 
@@ -100,7 +104,9 @@ impl Lanes {
             let lane = Serving(lane);
             while let Some(jobs) = lane.0.take_group() {
                 let (asked, answers): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.asked, job.answer)).unzip();
-                let outcome = group::write(&server, &log, incarnation, asked).await;
+                let mut tail = lock(&lane.0.tail).take();
+                let outcome = group::write(&server, &log, incarnation, asked, &mut tail).await;
+                *lock(&lane.0.tail) = tail;
                 wakers.wake(&log);
                 tell(answers, outcome);
             }

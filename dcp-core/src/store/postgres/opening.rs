@@ -48,18 +48,18 @@ async fn change(
 ) -> Result<Vec<LogRow>, Failure> {
     server
         .write(async |connection| {
-            let mut changed = false;
             let prepare = async {
                 connection.begin().await?;
                 let rows = lock(server, connection, logs).await?;
+                let mut fences = Vec::with_capacity(rows.len());
+                let mut changed = session.is_some();
                 for row in &rows {
                     let raised = grant.map_or(Ok(None), |grant| judge_grant(&row.fence, &row.log, grant))?;
-                    if raised.is_some() || session.is_some() {
-                        changed = true;
-                        set(server, connection, row, raised.as_ref(), session).await?;
-                    }
+                    changed |= raised.is_some();
+                    fences.push(fence_text(raised.as_ref().unwrap_or(&row.fence))?);
                 }
                 if changed {
+                    set(server, connection, &rows, &fences, session).await?;
                     connection.ask(&server.statements.next_commit, &[]).await?;
                 }
                 Ok::<_, Error>(rows)
@@ -71,37 +71,31 @@ async fn change(
         .await
 }
 
-// Partition by partition in one order, so that no two callers wait for each other.
+// One statement makes the rows that are missing and one locks all: both go through the partitions in one
+// order, so that no two callers wait for each other.
 async fn lock(server: &Server, connection: &Session, logs: &[LogId]) -> Result<Vec<LogRow>, Error> {
-    let add = connection.prepared(&server.statements.add_log).await?;
+    let named: BTreeSet<_> = logs.iter().collect();
+    let scopes: Vec<&str> = named.iter().map(|log| log.scope().as_str()).collect();
+    let origins: Vec<&str> = named.iter().map(|log| log.origin().as_str()).collect();
+    let partitions: Vec<i64> = named.iter().map(|log| i64::from(log.partition())).collect();
     let fence = fence_text(&Fence::unset())?;
-    for log in logs.iter().collect::<BTreeSet<_>>() {
-        let (scope, origin, partition) = (log.scope().as_str(), log.origin().as_str(), i64::from(log.partition()));
-        connection.run(&add, &[&scope, &origin, &partition, &[0_u8; 32].as_slice(), &fence]).await?;
-    }
-    let partitions: BTreeSet<_> = logs.iter().map(|log| (log.scope().as_str(), i64::from(log.partition()))).collect();
-    let lock = connection.prepared(&server.statements.lock_partition).await?;
-    let mut rows = Vec::new();
-    for (scope, partition) in partitions {
-        for row in connection.rows(&lock, &[&scope, &partition]).await? {
-            let row = LogRow::read(&row)?;
-            if logs.contains(&row.log) {
-                rows.push(row);
-            }
-        }
-    }
-    Ok(rows)
+    let add = connection.prepared(&server.statements.add_logs).await?;
+    connection.run(&add, &[&scopes, &origins, &partitions, &[0_u8; 32].as_slice(), &fence]).await?;
+    let lock = connection.prepared(&server.statements.lock_partitions).await?;
+    let rows = connection.rows(&lock, &[&scopes, &partitions]).await?;
+    let rows = rows.iter().map(LogRow::read).collect::<Result<Vec<_>, _>>()?;
+    Ok(rows.into_iter().filter(|row| named.contains(&row.log)).collect())
 }
 
 async fn set(
     server: &Server,
     connection: &Session,
-    row: &LogRow,
-    raised: Option<&Fence>,
+    rows: &[LogRow],
+    fences: &[String],
     session: Option<(RoleKind, Uuid)>,
 ) -> Result<(), Error> {
-    let statement = connection.prepared(&server.statements.set_session).await?;
-    let fence = fence_text(raised.unwrap_or(&row.fence))?;
+    let statement = connection.prepared(&server.statements.set_sessions).await?;
+    let numbers: Vec<i32> = rows.iter().map(|row| row.number).collect();
     let kind = session.map_or(-1, |(kind, _)| rows::role_number(kind));
-    connection.run(&statement, &[&row.number, &fence, &kind, &session.map(|(_, session)| session)]).await.map(drop)
+    connection.run(&statement, &[&numbers, &fences, &kind, &session.map(|(_, session)| session)]).await.map(drop)
 }

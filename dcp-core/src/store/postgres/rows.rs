@@ -23,7 +23,9 @@ pub(super) struct LogRow {
     pub(super) log: LogId,
     pub(super) prefix: PrefixDigest,
     pub(super) fence: Fence,
-    sessions: [Option<Uuid>; 3],
+    /// As it is stored.
+    pub(super) fence_text: String,
+    pub(super) sessions: [Option<Uuid>; 3],
 }
 
 /// A role's number in a statement, and its place in a row.
@@ -41,8 +43,10 @@ impl LogRow {
         let partition = u32::try_from(partition).map_err(|_| damaged(format!("partition {partition}")))?;
         let log = LogId::new(ScopeId::new(row.get::<_, &str>(1))?, RegionId::new(row.get::<_, &str>(2))?, partition);
         let prefix = PrefixDigest { count: unsigned(row.get(4), &log)?, digest: digest(row.get(5), &log)? };
-        let fence = serde_json::from_str(row.get(6)).map_err(|cause| damaged(format!("fence of {log}: {cause}")))?;
-        Ok(Self { number: row.get(0), log, prefix, fence, sessions: [row.get(7), row.get(8), row.get(9)] })
+        let fence_text: String = row.get(6);
+        let fence = serde_json::from_str(&fence_text).map_err(|cause| damaged(format!("fence of {log}: {cause}")))?;
+        let sessions = [row.get(7), row.get(8), row.get(9)];
+        Ok(Self { number: row.get(0), log, prefix, fence, fence_text, sessions })
     }
 
     pub(super) fn session(&self, kind: RoleKind) -> Option<Uuid> {

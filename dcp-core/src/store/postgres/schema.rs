@@ -22,6 +22,10 @@ pub(super) async fn migrate(
     entropy: &dyn Entropy,
 ) -> Result<(), Failure> {
     let schema = &settings.schema;
+    // A service that may not make tables finds nothing to make.
+    if server.read(async |session| is_current(session, schema).await).await.map_err(Failure::NotApplied)? {
+        return Ok(());
+    }
     server
         .write(async |session| {
             let prepare = async {
@@ -44,6 +48,18 @@ pub(super) async fn migrate(
             session.commit_with(async { Ok(()) }).await
         })
         .await
+}
+
+async fn is_current(session: &Session, schema: &str) -> Result<bool, Error> {
+    let there = "SELECT to_regclass($1 || '.schema_version') IS NOT NULL AND to_regclass($1 || '.store') IS NOT NULL";
+    let rows = session.ask(there, &[&schema]).await?;
+    if !rows.first().is_some_and(|row| row.get(0)) {
+        return Ok(false);
+    }
+    let held = version(session, schema).await?;
+    refuse_newer(schema, held)?;
+    let made = session.ask(&format!("SELECT FROM {schema}.store"), &[]).await?;
+    Ok(held == VERSION && !made.is_empty())
 }
 
 async fn version(session: &Session, schema: &str) -> Result<i32, Error> {
@@ -79,11 +95,22 @@ pub(super) struct Identity {
     pub(super) commit_sequence: u64,
 }
 
-/// Reads it, and refuses a store of another region, of another cluster, or of a newer schema.
+/// Refuses a schema that this code does not write. Asked once, at opening: the identity is read with
+/// every heartbeat.
+pub(super) async fn check_version(server: &Server, schema: &str) -> Result<(), Error> {
+    let held = server.read(async |session| version(session, schema).await).await?;
+    refuse_newer(schema, held)?;
+    if held < VERSION {
+        let message = format!("schema {schema} has version {held}, not {VERSION}: run PostgresEventStore::migrate");
+        return Err(Error::invalid("older-schema", message));
+    }
+    Ok(())
+}
+
+/// Reads it, and refuses a store of another region or of another cluster.
 pub(super) async fn identity(server: &Server, settings: &PostgresEventSettings) -> Result<Identity, Error> {
     server
         .read(async |session| {
-            refuse_newer(&settings.schema, version(session, &settings.schema).await?)?;
             let rows = session.ask(&server.statements.store, &[]).await?;
             let row = rows.first().ok_or_else(|| damaged(format!("{}.store is empty", settings.schema)))?;
             read_identity(row, settings)
@@ -111,15 +138,6 @@ pub(super) fn read_identity(row: &Row, settings: &PostgresEventSettings) -> Resu
     let incarnation = <[u8; 16]>::try_from(bytes).map_err(|_| damaged("an incarnation of another length"))?;
     let commit_sequence = super::rows::unsigned(row.get(3), &"commits")?;
     Ok(Identity { incarnation: LogIncarnation::from_bytes(incarnation), commit_sequence })
-}
-
-/// Time-outs of the server's own, so that it gives up with its client.
-pub(super) fn session_options(deadline: std::time::Duration) -> String {
-    let millis = deadline.as_millis();
-    format!(
-        "-c statement_timeout={millis} -c lock_timeout={millis} -c idle_in_transaction_session_timeout={millis} \
-         -c synchronous_commit=on"
-    )
 }
 
 /// Says whether the answer to a connection's first question allows writing.

@@ -1,14 +1,20 @@
 //! Connections and transactions with a deadline.
 
+use std::convert::Infallible;
 use std::future::Future;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool};
+use tokio::sync::Semaphore;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
+use super::backends::Backends;
+use super::blocker::{self, Blocker};
 use super::fault;
+use super::settings::PostgresEventSettings;
 use super::statements::Statements;
 use crate::error::{Error, Failure};
 
@@ -20,7 +26,12 @@ pub(super) type Value<'a> = &'a (dyn ToSql + Sync);
 pub(super) struct Server {
     pub(super) pool: Pool,
     pub(super) statements: Statements,
-    pub(super) deadline: Duration,
+    deadline: Duration,
+    patience: Duration,
+    backends: Backends,
+    // One connection fewer than there are: writers that are held up leave one to reads, and to finding
+    // out who holds them up.
+    transactions: Semaphore,
 }
 
 /// One connection, for one transaction or read. Unless it is [given back](Session::give_back) it is
@@ -40,39 +51,109 @@ impl Drop for Session {
 }
 
 impl Server {
+    pub(super) fn new(pool: Pool, settings: &PostgresEventSettings) -> Self {
+        let transactions = Semaphore::new(pool.status().max_size.saturating_sub(1).max(1));
+        Self {
+            pool,
+            statements: Statements::in_schema(&settings.schema),
+            deadline: settings.deadline,
+            patience: settings.patience.min(settings.deadline / 4),
+            backends: Backends::default(),
+            transactions,
+        }
+    }
+
     /// Runs reads on one connection within the deadline.
     pub(super) async fn read<T>(&self, work: impl AsyncFnOnce(&Session) -> Result<T, Error>) -> Result<T, Error> {
-        let session = self.session().await?;
+        let session = within(self.deadline, self.session()).await.ok_or_else(|| late(self.deadline))??;
         let done = within(self.deadline, work(&session)).await.unwrap_or_else(|| Err(late(self.deadline)))?;
         session.give_back();
         Ok(done)
     }
 
     /// Runs one transaction within the deadline. `work` begins it, and ends it by
-    /// [`Session::commit_with`] or not at all.
+    /// [`Session::commit_with`], by [`Session::whole`] or not at all.
     pub(super) async fn write<T>(&self, work: impl AsyncFnOnce(&Session) -> Result<T, Failure>) -> Result<T, Failure> {
-        let session = self.session().await.map_err(Failure::NotApplied)?;
-        let done = match within(self.deadline, work(&session)).await {
+        let begun = async {
+            let place =
+                self.transactions.acquire().await.map_err(|cause| Error::stopped("closed", cause.to_string()))?;
+            let session = self.session().await?;
+            let backend = self.backend(&session).await?;
+            Ok::<_, Error>((place, session, backend))
+        };
+        let begun = within(self.deadline, begun).await.unwrap_or_else(|| Err(late(self.deadline)));
+        let (_place, session, backend) = begun.map_err(Failure::NotApplied)?;
+        let holder = Mutex::new(None);
+        let done = tokio::select! {
+            biased;
+            done = within(self.deadline, work(&session)) => done,
+            never = self.watch(backend, &holder) => match never {},
+        };
+        let holder = holder.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let done = match done {
             Some(Ok(done)) => done,
             Some(Err(failure)) => {
                 session.roll_back(self.deadline).await;
-                return Err(failure);
+                return Err(held_up(failure, holder));
             }
             None if session.committing.load(Ordering::SeqCst) => {
                 let message = format!("no answer to the commit within {:?}; send it again", self.deadline);
                 return Err(Failure::in_doubt("commit-unanswered", message));
             }
             // The commit was never sent, and cannot be any more: the connection is closed.
-            None => return Err(Failure::NotApplied(late(self.deadline))),
+            None => return Err(held_up(Failure::NotApplied(late(self.deadline)), holder)),
         };
         session.give_back();
         Ok(done)
     }
 
     async fn session(&self) -> Result<Session, Error> {
-        let connection = within(self.deadline, self.pool.get()).await.ok_or_else(|| late(self.deadline))?;
-        let connection = connection.map_err(|cause| fault::of_pool(&cause))?;
+        let connection = self.pool.get().await.map_err(|cause| fault::of_pool(&cause))?;
         Ok(Session { connection: Some(connection), committing: AtomicBool::new(false) })
+    }
+
+    async fn backend(&self, session: &Session) -> Result<i32, Error> {
+        let connection = &session.connection()?.statement_cache;
+        if let Some(pid) = self.backends.get(connection) {
+            return Ok(pid);
+        }
+        let rows = session.ask("SELECT pg_backend_pid()", &[]).await?;
+        let pid = rows.first().map(|row| row.get(0)).ok_or_else(|| fault::damaged("no answer"))?;
+        self.backends.note(connection, pid);
+        Ok(pid)
+    }
+
+    // Looks again and again for a session that this one waits for.
+    async fn watch(&self, backend: i32, holder: &Mutex<Option<Blocker>>) -> Infallible {
+        loop {
+            let _patience = within(self.patience, std::future::pending::<()>()).await;
+            // Boxed: nearly no transaction gets here, and all carry this future.
+            let looked = Box::pin(self.read(async |session| session.ask(blocker::QUERY, &[&backend]).await)).await;
+            let found = match looked {
+                Ok(rows) => rows.first().map(Blocker::read),
+                Err(error) => {
+                    tracing::debug!(%error, "could not look for the holder of a lock");
+                    continue;
+                }
+            };
+            let mut holder = holder.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if let Some(found) = found.as_ref().filter(|found| holder.as_ref().is_none_or(|held| held.pid != found.pid))
+            {
+                found.report(&self.statements.schema);
+            }
+            *holder = found;
+        }
+    }
+}
+
+// Whoever did not get a lock is told who has it.
+fn held_up(failure: Failure, holder: Option<Blocker>) -> Failure {
+    match (failure, holder) {
+        (Failure::NotApplied(error), Some(holder)) if ["lock-held", "no-answer"].contains(&error.code()) => {
+            let message = format!("a lock that this write needs is held by {holder}. {}", error.message());
+            Failure::NotApplied(Error::retry("lock-held", message))
+        }
+        (failure, _) => failure,
     }
 }
 
@@ -126,6 +207,15 @@ impl Session {
 
     pub(super) async fn plain(&self, text: &str) -> Result<(), Error> {
         self.connection()?.batch_execute(text).await.map_err(|cause| fault::error(&cause))
+    }
+
+    /// Runs a statement that is a transaction by itself.
+    pub(super) async fn whole(&self, statement: &Statement, values: &[Value<'_>]) -> Result<u64, Failure> {
+        let connection = self.connection().map_err(Failure::NotApplied)?;
+        self.committing.store(true, Ordering::SeqCst);
+        let done = connection.execute(statement, values).await;
+        self.committing.store(false, Ordering::SeqCst);
+        done.map_err(|cause| fault::of_commit(&cause))
     }
 
     /// Sends the last statements and, in the same breath, the commit: if one of them fails, the

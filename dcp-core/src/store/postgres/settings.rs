@@ -13,9 +13,15 @@ pub struct PostgresEventSettings {
     pub region: RegionId,
     /// Schema that holds the store's tables (`dcp`).
     pub schema: String,
-    /// How long one transaction may take, from waiting for a connection to its answer (5 s). The
-    /// server gives up by itself after the same time.
+    /// How long one transaction may take, and before it the wait for a connection (5 s). The server
+    /// gives up by itself after the same time, and a wait for a lock after three quarters of it.
     pub deadline: Duration,
+    /// After how long a write that has no answer looks whether another session holds a lock that it
+    /// needs (500 ms, and never more than a quarter of the deadline). Its error then names that session.
+    pub patience: Duration,
+    /// Whom to trust; connections are then encrypted, or not made (none: not encrypted).
+    #[cfg(feature = "tls")]
+    pub trust: Option<crate::tls::Trust>,
     /// How often the server is asked for new records while somebody waits for them (20 ms). One
     /// question serves all readers.
     pub poll: Duration,
@@ -26,7 +32,15 @@ impl PostgresEventSettings {
     #[must_use]
     pub fn new(region: RegionId) -> Self {
         let (deadline, poll) = (Duration::from_secs(5), Duration::from_millis(20));
-        Self { region, schema: "dcp".to_owned(), deadline, poll }
+        Self {
+            region,
+            schema: "dcp".to_owned(),
+            deadline,
+            patience: Duration::from_millis(500),
+            #[cfg(feature = "tls")]
+            trust: None,
+            poll,
+        }
     }
 
     /// With another schema: a letter, then letters, digits and `_`, all lower case, at most 63.
@@ -41,6 +55,36 @@ impl PostgresEventSettings {
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
+    }
+
+    /// With another patience, of at least 1 ms.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// With encrypted connections, to servers that it trusts and whose certificate is for the name (or
+    /// address) by which they are reached.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_trust(mut self, trust: crate::tls::Trust) -> Self {
+        self.trust = Some(trust);
+        self
+    }
+
+    /// What each connection of a pool should have among its `options`: time-outs by which the server
+    /// gives up with its client, and plans that hold while tables grow. A store that makes its own
+    /// pool sets it.
+    #[must_use]
+    pub fn session_options(&self) -> String {
+        let (whole, lock) = (self.deadline.as_millis(), (self.deadline * 3 / 4).as_millis());
+        // A plan is kept with its statement. One that was made while a table was small would read it
+        // from end to end for as long as the server does not notice that it has grown.
+        format!(
+            "-c statement_timeout={whole} -c lock_timeout={lock} -c idle_in_transaction_session_timeout={whole} \
+             -c synchronous_commit=on -c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
+        )
     }
 
     /// With another interval of asking for new records, of at least 1 ms.
@@ -59,8 +103,10 @@ impl PostgresEventSettings {
             let message = format!("schema {:?}: a letter, then letters, digits and _, all lower case", self.schema);
             return Err(Error::invalid("bad-schema-name", message));
         }
-        if self.deadline < Duration::from_millis(10) || self.poll < Duration::from_millis(1) {
-            let message = format!("deadline {:?} (from 10 ms), poll {:?} (from 1 ms)", self.deadline, self.poll);
+        if self.deadline < Duration::from_millis(10) || self.poll.min(self.patience) < Duration::from_millis(1) {
+            let Self { deadline, patience, poll, .. } = self;
+            let message =
+                format!("deadline {deadline:?} (from 10 ms), patience {patience:?}, poll {poll:?} (from 1 ms)");
             return Err(Error::invalid("bad-interval", message));
         }
         Ok(())

@@ -3,10 +3,14 @@
 /// Text of every statement.
 #[derive(Debug)]
 pub(super) struct Statements {
+    /// The schema that they are for.
+    pub(super) schema: String,
     /// The store's own row, with the last commit.
     pub(super) store: String,
-    /// Makes a log's row unless it is there.
-    pub(super) add_log: String,
+    /// Makes the rows of those logs that have none.
+    pub(super) add_logs: String,
+    /// Locks the rows of some partitions' logs, always in the same order.
+    pub(super) lock_partitions: String,
     /// Locks the rows of a partition's logs, always in the same order.
     pub(super) lock_partition: String,
     /// Rows of named logs, unlocked.
@@ -15,13 +19,16 @@ pub(super) struct Statements {
     pub(super) logs_of_partition: String,
     /// Every log that holds something.
     pub(super) logs_held: String,
-    /// Raises a fence and sets who writes.
-    pub(super) set_session: String,
+    /// Sets fences, and who writes.
+    pub(super) set_sessions: String,
     /// Highest versions of streams in a log.
     pub(super) versions: String,
     /// Where ids are held, in some logs.
     pub(super) sightings: String,
     pub(super) insert_records: String,
+    /// Writes records ($1 to $12), the log's row ($22 to $24) and cursors ($25, $26), if the row still is
+    /// as it was ($13 to $18) and no log of the partition ($19, $20) holds one of the ids ($21).
+    pub(super) write_at_once: String,
     pub(super) update_log: String,
     pub(super) set_cursors: String,
     pub(super) next_commit: String,
@@ -36,17 +43,32 @@ pub(super) struct Statements {
 
 const LOG_COLUMNS: &str =
     "log_id, scope, origin, partition, records, digest, fence, owner_session, mirror_session, companion_session";
+const RECORD_COLUMNS: &str =
+    "log_id, rank, id, stream, version, epoch, event_type, key, payload, headers, content, prefix";
+const RECORDS_GIVEN: &str = "n.* FROM unnest($2::bigint[], $3::uuid[], $4::bytea[], $5::bigint[], $6::bigint[], \
+     $7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bytea[]) AS n";
+/// Of partitions, whatever the database's collation is.
+const LOCK_ORDER: &str = "n.scope COLLATE \"C\", n.partition";
 
 impl Statements {
     pub(super) fn in_schema(schema: &str) -> Self {
         Self {
+            schema: schema.to_owned(),
             store: format!(
                 "SELECT s.incarnation, s.region, s.system_identifier, c.last_value, k.system_identifier \
                  FROM {schema}.store s, {schema}.commits c, pg_control_system() k"
             ),
-            add_log: format!(
+            add_logs: format!(
                 "INSERT INTO {schema}.logs (scope, origin, partition, digest, fence) \
-                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT (scope, partition, origin) DO NOTHING"
+                 SELECT n.scope, n.origin, n.partition, $4, $5 \
+                 FROM unnest($1::text[], $2::text[], $3::bigint[]) AS n (scope, origin, partition) \
+                 WHERE NOT EXISTS (SELECT FROM {schema}.logs l \
+                 WHERE l.scope = n.scope AND l.partition = n.partition AND l.origin = n.origin) \
+                 ORDER BY {LOCK_ORDER}, n.origin COLLATE \"C\" ON CONFLICT (scope, partition, origin) DO NOTHING"
+            ),
+            lock_partitions: format!(
+                "SELECT {LOG_COLUMNS} FROM {schema}.logs n WHERE (scope, partition) IN \
+                 (SELECT * FROM unnest($1::text[], $2::bigint[])) ORDER BY {LOCK_ORDER}, log_id FOR UPDATE OF n"
             ),
             lock_partition: format!(
                 "SELECT {LOG_COLUMNS} FROM {schema}.logs WHERE scope = $1 AND partition = $2 ORDER BY log_id FOR UPDATE"
@@ -59,12 +81,12 @@ impl Statements {
                 "SELECT {LOG_COLUMNS} FROM {schema}.logs WHERE scope = $1 AND partition = $2 ORDER BY log_id"
             ),
             logs_held: format!("SELECT {LOG_COLUMNS} FROM {schema}.logs WHERE records > 0"),
-            set_session: format!(
-                "UPDATE {schema}.logs SET fence = $2, \
+            set_sessions: format!(
+                "UPDATE {schema}.logs l SET fence = n.fence, \
                  owner_session = CASE $3::int WHEN 0 THEN $4::uuid ELSE owner_session END, \
                  mirror_session = CASE $3::int WHEN 1 THEN $4::uuid ELSE mirror_session END, \
                  companion_session = CASE $3::int WHEN 2 THEN $4::uuid ELSE companion_session END \
-                 WHERE log_id = $1"
+                 FROM unnest($1::int[], $2::text[]) AS n (log_id, fence) WHERE l.log_id = n.log_id"
             ),
             versions: format!(
                 "SELECT s.stream, (SELECT max(r.version) FROM {schema}.records r \
@@ -74,11 +96,22 @@ impl Statements {
                 "SELECT log_id, rank, id, epoch, version, content FROM {schema}.records \
                  WHERE id = ANY ($1) AND log_id = ANY ($2)"
             ),
-            insert_records: format!(
-                "INSERT INTO {schema}.records \
-                 (log_id, rank, id, stream, version, epoch, event_type, key, payload, headers, content, prefix) \
-                 SELECT $1, * FROM unnest($2::bigint[], $3::uuid[], $4::bytea[], $5::bigint[], $6::bigint[], \
-                 $7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bytea[])"
+            insert_records: format!("INSERT INTO {schema}.records ({RECORD_COLUMNS}) SELECT $1, {RECORDS_GIVEN}"),
+            write_at_once: format!(
+                "WITH moved AS (\
+                 UPDATE {schema}.logs SET records = $22, digest = $23, fence = $24 \
+                 WHERE log_id = $1 AND records = $13 AND digest = $14 AND fence = $15 \
+                 AND owner_session IS NOT DISTINCT FROM $16::uuid \
+                 AND mirror_session IS NOT DISTINCT FROM $17::uuid \
+                 AND companion_session IS NOT DISTINCT FROM $18::uuid \
+                 AND NOT EXISTS (SELECT FROM {schema}.records r WHERE r.id = ANY ($21::uuid[]) AND r.log_id IN \
+                 (SELECT log_id FROM {schema}.logs WHERE scope = $19 AND partition = $20)) \
+                 RETURNING log_id, nextval('{schema}.commits')\
+                 ), kept AS (\
+                 INSERT INTO {schema}.cursors (name, value) \
+                 SELECT n.* FROM moved, unnest($25::text[], $26::bytea[]) AS n \
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value\
+                 ) INSERT INTO {schema}.records ({RECORD_COLUMNS}) SELECT moved.log_id, {RECORDS_GIVEN}, moved"
             ),
             update_log: format!("UPDATE {schema}.logs SET records = $2, digest = $3, fence = $4 WHERE log_id = $1"),
             set_cursors: format!(

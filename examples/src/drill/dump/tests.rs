@@ -6,7 +6,8 @@ use dcp_core::ports::{CopyBatch, EventStore, WriterRole};
 use dcp_core::position::{LogIncarnation, PrefixDigest};
 
 use super::*;
-use crate::orders::{Home, new_event, partition_of};
+use crate::foundation::Foundation;
+use crate::orders::{new_event, partition_of};
 
 #[tokio::test]
 async fn records_are_written_as_the_checker_reads_them() {

@@ -20,7 +20,7 @@ use super::models_found::Found;
 use super::table::StoreTable;
 use super::told::Told;
 use crate::drill::export::exported;
-use crate::drill::stores;
+use crate::drill::stores::{self, EventStores};
 use crate::foundation::Foundation;
 use crate::orders::{Home, Orders, ReadModels, expected, read_models};
 use crate::region::ModelEvidence;
@@ -34,15 +34,17 @@ pub(super) async fn gather(dir: &Path, orders: &Orders) -> Result<(Gathered, Vec
         .map_err(|_| Error::invalid("too-many-lines", format!("{} lines cannot be judged", orders.len())))?;
     let (mut store_tables, mut models) = (BTreeMap::new(), BTreeMap::new());
     let (mut folded, mut found) = (BTreeMap::new(), BTreeMap::new());
+    let stores = EventStores::of(dir, &Home::ALL).await?;
     for home in Home::ALL {
         let region = home.region_id();
-        let table = store_table(&foundation, &region, &logs, orders).await?;
+        let table = store_table(&stores, home, &logs, orders).await?;
         folded.insert(home, fold(&logs, &table, orders));
         let noted = ModelEvidence::in_folder(&foundation.region_folder(&region)).read()?;
         found.insert(home, noted.iter().map(|noted| Found::of(noted, &logs, &table, orders)).collect());
         store_tables.insert(home, table);
         models.insert(home, models_of(&foundation, &region).await?);
     }
+    stores.close().await;
     let (story, contradictions) = story(dir, &treaty)?;
     let gathered = Gathered {
         told: Told::read(&dir.join("acks"), &logs, lines)?,
@@ -59,16 +61,11 @@ pub(super) async fn gather(dir: &Path, orders: &Orders) -> Result<(Gathered, Vec
     Ok((gathered, contradictions))
 }
 
-async fn store_table(
-    foundation: &Foundation,
-    region: &RegionId,
-    logs: &Logs,
-    orders: &Orders,
-) -> Result<StoreTable, Error> {
-    let store = stores::events(foundation, region)?;
-    let table = StoreTable::read(&store, logs, orders).await;
+async fn store_table(stores: &EventStores, home: Home, logs: &Logs, orders: &Orders) -> Result<StoreTable, Error> {
+    let store = stores.open(home).await?;
+    let table = StoreTable::read(&*store.store(), logs, orders).await;
     store.close().await;
-    table.map_err(|error| error.at(region))
+    table.map_err(|error| error.at(home.region()))
 }
 
 async fn models_of(foundation: &Foundation, region: &RegionId) -> Result<ReadModels, Error> {

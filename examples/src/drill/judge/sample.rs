@@ -21,6 +21,7 @@ use super::table::{Row, StoreTable, prefix_of};
 use super::told::{AckRow, Told};
 use crate::drill::record::{Dark, FaultFact, Phase, RunRecord, Turns};
 use crate::drill::stale::StaleReport;
+use crate::event_store::StoreKind;
 use crate::orders::{Figures, Home, ReadModels, SalesModel, StockModel};
 use crate::region::RegionStatus;
 use crate::verdict::StaleWrites;
@@ -213,6 +214,7 @@ pub(super) fn record() -> RunRecord {
         ttl_ms: 5_000,
         data: Digest::ZERO,
         data_path: None,
+        store: StoreKind::Embedded,
         dark: Some(Dark::Pause),
         turns: Turns { lines: 9, dark_at: 3, return_at: 6, tail: 1 },
         phase: Phase::Ended,

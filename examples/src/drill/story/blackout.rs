@@ -66,12 +66,12 @@ impl Stage {
     pub(super) async fn wake(&mut self) -> Result<Phase, Error> {
         match self.record.dark {
             Some(Dark::Pause) if self.group.runs(LOST) => {
-                let (child, control) = self.group.region(LOST)?;
-                child.wake()?;
-                control.release().await?;
+                self.group.wake_region(LOST).await?;
+                self.group.region(LOST)?.1.release().await?;
             }
             _ if !self.group.runs(LOST) => {
                 let record = self.record.clone();
+                self.group.start_servers(&[LOST], &mut self.tasks).await?;
                 self.group.start_region(LOST, &record, &mut self.tasks).await?;
             }
             _ => {}

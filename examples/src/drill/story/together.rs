@@ -141,7 +141,7 @@ impl Stage {
     async fn go_dark(&mut self, dark: Dark) -> Result<(), Error> {
         let at_ns = SystemClock::monotonic().now().as_nanos();
         match dark {
-            Dark::Pause => self.group.region(LOST)?.0.pause()?,
+            Dark::Pause => self.group.pause_region(LOST).await?,
             Dark::Kill => self.group.kill_region(LOST).await?,
             Dark::Cut => self.group.isolate(LOST)?,
         }

@@ -1,9 +1,10 @@
-//! The folder of one testbed's data: removed when it ends, or by the next one if it was killed.
+//! The folder of one testbed's data: removed when it ends, or by the next one if it was killed; or kept
+//! where its owner wants it, and opened again.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use crate::error::Error;
+use crate::error::{Error, Kept};
 
 const PREFIX: &str = "testbed-";
 const LOCK: &str = "in-use";
@@ -12,6 +13,7 @@ const LOCK: &str = "in-use";
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
+    stays: bool,
     _held: File,
 }
 
@@ -22,14 +24,25 @@ impl Folder {
         sweep(&base);
         let made = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&base);
         let path = made.map_err(Error::path("make a folder in", &base))?.keep();
-        Self::hold(path)
+        Self::hold(path, false)
     }
 
-    fn hold(path: PathBuf) -> Result<Self, Error> {
+    /// One at a place of the caller's own, made if it is not there, which stays.
+    pub(crate) fn kept(path: &Path) -> Result<Self, Error> {
+        fs::create_dir_all(path).map_err(Error::path("create", path))?;
+        // Servers are told of it by its path and do not run where this process does.
+        let path = path.canonicalize().map_err(Error::path("find", path))?;
+        Self::hold(path, true)
+    }
+
+    fn hold(path: PathBuf, stays: bool) -> Result<Self, Error> {
         let lock = path.join(LOCK);
         let held = File::create(&lock).map_err(Error::path("create", &lock))?;
-        held.try_lock().map_err(|error| Error::path("lock", &lock)(error.into()))?;
-        Ok(Self { path, _held: held })
+        match held.try_lock() {
+            Ok(()) => Ok(Self { path, stays, _held: held }),
+            Err(TryLockError::WouldBlock) => Err(Error::Kept { folder: path, why: Kept::InUse }),
+            Err(TryLockError::Error(error)) => Err(Error::path("lock", &lock)(error)),
+        }
     }
 
     /// Where it is.
@@ -40,6 +53,9 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
+        if self.stays {
+            return;
+        }
         // What cannot be removed now is swept by the next testbed.
         let _left = fs::remove_dir_all(&self.path);
     }
@@ -69,10 +85,21 @@ mod tests {
             fs::create_dir(path).unwrap();
             File::create(path.join(LOCK)).unwrap();
         }
-        let held = Folder::hold(used.clone()).unwrap();
+        let held = Folder::hold(used.clone(), false).unwrap();
         sweep(base.path());
         assert_eq!((used.exists(), left.exists(), other.exists()), (true, false, true));
         drop(held);
         assert!(!used.exists());
+    }
+
+    #[test]
+    fn what_is_kept_stays_and_is_held_by_one_alone() {
+        let base = tempfile::tempdir().unwrap();
+        let path = base.path().join("kept");
+        let held = Folder::kept(&path).unwrap();
+        let refused = Folder::kept(&path).unwrap_err();
+        assert!(matches!(refused, Error::Kept { why: Kept::InUse, .. }), "{refused}");
+        drop(held);
+        Folder::kept(&path).unwrap();
     }
 }

@@ -3,33 +3,48 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::cluster_id;
 use crate::catalog::Members;
 use crate::error::Error;
 use crate::layout::Group;
 use crate::ports::Port;
 use crate::server::Member;
 use crate::template::{Values, render};
+use crate::tls::Tls;
+
+/// More copies than these protect against nothing that happens on one machine.
+const COPIES_MAX: usize = 3;
+
+/// Where a group's members stand.
+pub(super) struct Place<'a> {
+    /// Where the server was obtained to.
+    pub(super) home: &'a Path,
+    /// Certificates.
+    pub(super) tls: &'a Tls,
+    /// Below this each member has a folder of its own.
+    pub(super) data: &'a Path,
+    /// The id of their cluster.
+    pub(super) cluster: &'a str,
+}
 
 /// The members of a group, ready to be prepared.
-pub(super) fn of(group: &Group, home: &Path, tls: &Path, data: &Path) -> Result<Vec<Member>, Error> {
-    let cluster = cluster_id::fresh()?;
+pub(super) fn of(group: &Group, place: &Place<'_>) -> Result<Vec<Member>, Error> {
     let mut members = Vec::new();
     for (at, name) in group.members.iter().enumerate() {
         let mut ports = BTreeMap::new();
         for port in group.recipe.ports {
             ports.insert(*port, Port::take()?);
         }
-        let data = data.join(name);
+        let data = place.data.join(name);
         let mut values = Values::new();
         let mut set = |name: &str, value: String| values.insert(name.to_owned(), value);
         set("name", name.clone());
         set("region", group.region.clone().unwrap_or_default());
         set("node", (at + 1).to_string());
-        set("home", home.display().to_string());
+        set("home", place.home.display().to_string());
         set("data", data.display().to_string());
-        set("tls", tls.display().to_string());
-        set("cluster", cluster.clone());
+        set("tls", place.tls.folder().display().to_string());
+        set("cluster", place.cluster.to_owned());
+        set("copies", group.members.len().min(COPIES_MAX).to_string());
         for (port, taken) in &ports {
             set(&format!("port:{port}"), taken.number().to_string());
         }
@@ -44,6 +59,7 @@ pub(super) fn of(group: &Group, home: &Path, tls: &Path, data: &Path) -> Result<
             ports,
             values,
             data,
+            certificate: place.tls.server(),
         });
     }
     for joined in group.recipe.joined {
@@ -65,7 +81,9 @@ mod tests {
 
     fn members(wanted: &Wanted) -> Vec<Member> {
         let groups = groups(wanted).unwrap();
-        of(&groups[0], Path::new("/home"), Path::new("/tls"), Path::new("/data")).unwrap()
+        let [home, data] = ["/home", "/data"].map(Path::new);
+        let place = Place { home, tls: &Tls::at("/tls"), data, cluster: "AAAAAAAAAAAAAAAAAAAAAA" };
+        of(&groups[0], &place).unwrap()
     }
 
     #[test]
@@ -81,13 +99,15 @@ mod tests {
 
     #[test]
     fn the_second_broker_is_no_controller() {
-        let brokers = members(&Wanted { brokers: 2, ..Wanted::one("kafka") });
+        let brokers = members(&Wanted::brokers(2));
         let files: Vec<_> =
             brokers.iter().map(|member| render(member.recipe.files[0].1, &member.values).unwrap()).collect();
         assert!(files[0].contains("process.roles=broker,controller\nnode.id=1\n"));
         assert!(files[1].contains("process.roles=broker\nnode.id=2\n"));
         assert!(files[0].contains(",CONTROLLER://") && !files[1].contains(",CONTROLLER://"));
         assert_eq!(brokers[0].values["voters"], brokers[1].values["voters"]);
+        // What the brokers themselves keep, such as group offsets, survives one of them.
+        assert!(files.iter().all(|file| file.contains("offsets.topic.replication.factor=2\n")));
     }
 
     #[test]

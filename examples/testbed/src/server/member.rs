@@ -1,7 +1,7 @@
 //! One server of a layout: its name, its ports, its place, and its recipe filled in.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,7 +10,9 @@ use crate::catalog::Recipe;
 use crate::error::Error;
 use crate::obtain;
 use crate::ports::Port;
+use crate::supervise;
 use crate::template::{Values, render};
+use crate::tls::write_private;
 
 /// What is needed to start one server, again and again on the same data.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub(crate) struct Member {
     pub(crate) ports: BTreeMap<&'static str, Port>,
     pub(crate) values: Values,
     pub(crate) data: PathBuf,
+    /// What it shows over TLS at first, if it speaks TLS.
+    pub(crate) certificate: PathBuf,
 }
 
 impl Member {
@@ -30,18 +34,56 @@ impl Member {
         self.data.join("output.log")
     }
 
-    /// Writes its files and runs what has to be run once, on an empty data directory.
+    /// Writes the key and the certificate that it shows from its next start on.
+    pub(crate) fn present(&self, certificate: &Path) -> Result<(), Error> {
+        let none = || Error::Unknown { what: format!("certificate of {}", self.name), known: "none".to_owned() };
+        let file = self.recipe.certificate.ok_or_else(none)?;
+        let text = fs::read_to_string(certificate).map_err(Error::path("read", certificate))?;
+        write_private(&self.data.join(file), &text)
+    }
+
+    /// Writes its files, and runs what has to be run once, on an empty data directory. Data of an earlier
+    /// bed stay if their preparation was finished.
     pub(crate) fn prepare(&self) -> Result<(), Error> {
+        let finished = self.data.join("prepared");
+        if !finished.exists() && self.data.exists() {
+            fs::remove_dir_all(&self.data).map_err(Error::path("remove the half prepared", &self.data))?;
+        }
         fs::create_dir_all(&self.data).map_err(Error::path("create", &self.data))?;
         for (name, text) in self.recipe.files {
             let path = self.data.join(name);
             fs::write(&path, render(text, &self.values)?).map_err(Error::path("write", &path))?;
+        }
+        if self.recipe.certificate.is_some() {
+            self.present(&self.certificate)?;
+        }
+        if finished.exists() {
+            return Ok(());
         }
         for command in self.recipe.prepare {
             let command = self.command(command)?;
             let mut prepare = Command::new(&command[0]);
             prepare.args(&command[1..]);
             obtain::run(&prepare, &self.data, &format!("prepare {}", self.name), &|_| {})?;
+        }
+        fs::write(&finished, "").map_err(Error::path("write", &finished))
+    }
+
+    /// Waits until nothing runs of a server that an owner before this one has started here, and removes what
+    /// a killed one has left and would take for a sign of life.
+    pub(crate) fn clear(&self) -> Result<(), Error> {
+        let log = self.log();
+        // Every process of a server holds its log, locked: the supervisor of a killed owner may still be at work.
+        let held = File::options().create(true).append(true).open(&log).map_err(Error::path("open", &log))?;
+        supervise::hold(&held).map_err(Error::path("lock", &log))?;
+        for name in self.recipe.left_by_a_kill {
+            let path = self.data.join(name);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::path("remove", &path)(error));
+                }
+                _ => {}
+            }
         }
         Ok(())
     }

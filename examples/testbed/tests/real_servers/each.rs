@@ -12,7 +12,6 @@ pub(crate) const CASES: &[Case<'_>] = &[
     Case { name: "postgres::keeps_what_it_was_told_through_a_crash", needs: &["postgres"], run: &|| crash("postgres") },
     Case { name: "kafka::keeps_what_it_was_told_through_a_crash", needs: &["kafka"], run: &|| crash("kafka") },
     Case { name: "witness::serves_without_one_member", needs: &["etcd"], run: &witness },
-    Case { name: "kafka::a_region_can_have_two_brokers", needs: &["kafka"], run: &two_brokers },
     Case { name: "shared::one_server_for_all_who_ask", needs: &["etcd"], run: &shared_by_all },
     Case { name: "postgres::a_server_that_cannot_start_shows_its_log", needs: &["postgres"], run: &cannot_start },
 ];
@@ -82,16 +81,6 @@ fn witness() {
     }
     bed.server("witness-2").unwrap().kill().unwrap();
     assert!(bed.server("witness-3").unwrap().ask().is_err(), "one of three answers alone");
-}
-
-fn two_brokers() {
-    let bed = Bed::start(&Wanted { brokers: 2, ..Wanted::one("kafka") }, &say).unwrap();
-    for name in ["kafka-a", "kafka-a-2"] {
-        let answer = bed.server(name).unwrap().ask().unwrap();
-        assert!(answer.contains("2]"), "{answer}");
-    }
-    bed.server("kafka-a-2").unwrap().kill().unwrap();
-    bed.server("kafka-a").unwrap().ask().unwrap();
 }
 
 fn shared_by_all() {

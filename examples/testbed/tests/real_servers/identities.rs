@@ -1,19 +1,14 @@
 //! Who may come in to Kafka, and what they may do: TLS and SCRAM listeners, and access rules.
 
-use std::io::{self, Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
-use std::sync::Arc;
 
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use testbed::catalog::{KAFKA_ADMINISTRATOR, KAFKA_USER};
 use testbed::harness::Case;
 use testbed::{Bed, Wanted};
 
 use crate::scram;
 use crate::speak::{Marker, asked, create_topic};
+use crate::tls::{encrypted, refuses_each};
 
 pub(crate) const CASES: &[Case<'_>] =
     &[Case { name: "kafka::knows_who_comes_in_and_what_they_may_do", needs: &["kafka"], run: &identities }];
@@ -29,10 +24,12 @@ fn identities() {
     // Over TLS, for those who trust the right authority.
     let tls = kafka.address("tls").unwrap();
     let metadata = b"\0\x03\0\x01\0\0\0\x01\xff\xff\xff\xff\xff\xff";
-    let answer = asked(&mut over_tls(tls, &bed.tls().authority()), metadata).unwrap();
+    let enter = |authority: &std::path::Path| encrypted(TcpStream::connect(tls).unwrap(), authority, None);
+    let answer = asked(&mut enter(&bed.tls().authority()).unwrap(), metadata).unwrap();
     assert!(answer.windows(9).any(|part| part == b"127.0.0.1"));
-    let refused = asked(&mut over_tls(tls, &bed.tls().other_authority()), metadata).unwrap_err();
+    let refused = enter(&bed.tls().other_authority()).unwrap_err();
     assert!(refused.to_string().contains("UnknownIssuer"), "{refused}");
+    refuses_each(&bed, &kafka, &|| enter(&bed.tls().authority()));
 
     // Over SCRAM, for those who know the password; the authorizer tells them apart.
     let sasl = kafka.address("scram").unwrap();
@@ -54,15 +51,4 @@ fn identities() {
 fn created(answer: &[u8], topic: &str) -> u16 {
     let at = answer.windows(topic.len()).position(|part| part == topic.as_bytes()).unwrap() + topic.len();
     u16::from_be_bytes([answer[at], answer[at + 1]])
-}
-
-fn over_tls(address: std::net::SocketAddr, authority: &Path) -> impl Read + Write {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(authority).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = config.with_root_certificates(roots).with_no_client_auth();
-    let name = ServerName::try_from("127.0.0.1").unwrap();
-    let connection = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other).unwrap();
-    StreamOwned::new(connection, TcpStream::connect(address).unwrap())
 }

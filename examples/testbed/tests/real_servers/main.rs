@@ -2,13 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod brokers;
 mod command;
 mod each;
 mod identities;
+mod kept;
 mod obtaining;
 mod outliving;
+mod postgres_users;
 mod scram;
 mod speak;
+mod tls;
 
 use std::process::ExitCode;
 
@@ -19,7 +23,19 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(outliving::OWNER) {
         return outliving::own();
     }
-    let cases: Vec<Case<'_>> =
-        [each::CASES, identities::CASES, outliving::CASES, command::CASES, obtaining::CASES].concat();
+    if std::env::args().nth(1).as_deref() == Some(kept::OPENER) {
+        return kept::open();
+    }
+    let cases: Vec<Case<'_>> = [
+        each::CASES,
+        brokers::CASES,
+        identities::CASES,
+        postgres_users::CASES,
+        outliving::CASES,
+        kept::CASES,
+        command::CASES,
+        obtaining::CASES,
+    ]
+    .concat();
     harness::run(&cases)
 }

