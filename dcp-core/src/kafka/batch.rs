@@ -22,25 +22,11 @@ pub use header::{Batches, iter};
 
 use bytes::Bytes;
 
+use super::transactions::ProducerSession;
 use crate::error::Error;
 
 /// Most bytes that one batch's records may take when decompressed.
 pub const DECOMPRESSED_MAX_BYTES: usize = 128 << 20;
-
-/// Who produced a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(clippy::exhaustive_structs)]
-pub struct ProducerSession {
-    /// The id that the broker gave; -1 for none.
-    pub producer_id: i64,
-    /// The producer's epoch, which fences those below it; -1 for none.
-    pub epoch: i16,
-}
-
-impl ProducerSession {
-    /// No idempotent producer.
-    pub const NONE: Self = Self { producer_id: -1, epoch: -1 };
-}
 
 /// One record of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +92,7 @@ pub struct Batch {
     pub base_timestamp: i64,
     /// The largest timestamp.
     pub max_timestamp: i64,
-    /// Who produced it.
+    /// Who produced it; -1 and -1 for nobody.
     pub producer: ProducerSession,
     /// Number of its first record within the producer's session; -1 for none.
     pub base_sequence: i32,

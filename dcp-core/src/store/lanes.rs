@@ -1,7 +1,7 @@
 //! Batches that wait at one log go together: one transaction for all that came while the one before
 //! was under way.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -109,7 +109,7 @@ impl<W: Writes> Lane<W> {
                     let (group, answers): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.work, job.answer)).unzip();
                     tell(answers, serving.lane.writes.write(group).await);
                 }
-                serving.cut_off = false;
+                serving.done();
             });
         }
         let lost = || Failure::in_doubt("store-closed", "the store was dropped while the batch was under way");
@@ -139,6 +139,12 @@ struct Serving<W> {
     lane: Arc<Lane<W>>,
     /// False once it has seen that nobody waits: from then on the lane may be another task's.
     cut_off: bool,
+}
+
+impl<W> Serving<W> {
+    fn done(&mut self) {
+        self.cut_off = false;
+    }
 }
 
 impl<W> Drop for Serving<W> {

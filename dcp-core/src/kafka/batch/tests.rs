@@ -19,6 +19,7 @@ const GZIP: &str = "000000000000002a00000069ffffffff022303ccb7000100000002000000
 const COMMIT: &str = "000000000000000900000042ffffffff02c3301f1400300000000000000000000000010000000000000001\
     0000000000000fa00007ffffffff000000012000000008000000010c00000000000000";
 
+const NOBODY: ProducerSession = ProducerSession { producer_id: -1, epoch: -1 };
 const SESSION: ProducerSession = ProducerSession { producer_id: 4_000, epoch: 7 };
 
 fn bytes(hexadecimal: &str) -> Bytes {
@@ -54,7 +55,7 @@ fn reads_what_another_encoder_wrote() {
     assert!(batch.transactional && !batch.control && !batch.log_append_time);
     assert_eq!(batch.records().unwrap(), three(0));
     let batch = only(bytes(GZIP));
-    assert_eq!((batch.compression, batch.last_offset, batch.producer), (Compression::Gzip, 44, ProducerSession::NONE));
+    assert_eq!((batch.compression, batch.last_offset, batch.producer), (Compression::Gzip, 44, NOBODY));
     assert_eq!(batch.records().unwrap(), three(42));
 }
 

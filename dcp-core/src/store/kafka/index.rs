@@ -125,17 +125,13 @@ impl Index {
         Ok(LogEnd { incarnation: self.incarnation, last, prefix })
     }
 
-    /// Rank of the first record that is there, once one was folded.
-    pub(super) fn first_rank(&self) -> u64 {
-        self.first.prefix.count + 1
-    }
-
     /// Folds an answer that began at or before where the fold stands.
     ///
     /// # Errors
     /// As [`Chain::take`]; the index then stays where it was before the record.
     pub(super) fn fold(&mut self, page: &Page) -> Result<(), Error> {
-        for read in page.records.iter().filter(|read| read.offset >= self.next) {
+        let from = self.next;
+        for read in page.records.iter().filter(|read| read.offset >= from) {
             let anchored = self.chain.is_anchored();
             match self.chain.take(read)? {
                 Taken::Record(folded) => self.note(&folded, read.offset, anchored),
@@ -207,7 +203,10 @@ impl Index {
     }
 
     /// Where these ids are.
-    pub(super) fn sightings<'a>(&'a self, ids: impl Iterator<Item = &'a EventId> + 'a) -> impl Iterator<Item = Sighting> + 'a {
+    pub(super) fn sightings<'a>(
+        &'a self,
+        ids: impl Iterator<Item = &'a EventId> + 'a,
+    ) -> impl Iterator<Item = Sighting> + 'a {
         ids.filter_map(|id| {
             let held = self.ids.get(id)?;
             Some(Sighting {

@@ -32,7 +32,7 @@ impl Laid {
     /// Behind what the index holds. `mirrors` are the other logs of the scope's partition.
     pub(super) fn behind<'a>(
         log: &LogId,
-        index: &Index,
+        index: &'a Index,
         mirrors: impl Iterator<Item = &'a Index>,
         group: &[Work],
         record_max: usize,

@@ -33,7 +33,8 @@ impl Logs {
                 Some(topic) => topic,
                 None if family.companion => topics::ensure_companion(cluster, &name).await?,
                 None => {
-                    let message = format!("{id}: there is no topic {name}: make it first, the store makes no users' topics");
+                    let message =
+                        format!("{id}: there is no topic {name}: make it first, the store makes no users' topics");
                     return Err(Error::invalid("no-topic", message));
                 }
             };

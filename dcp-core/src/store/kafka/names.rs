@@ -46,11 +46,7 @@ impl Names {
             for origin in std::iter::once(&settings.region).chain(&settings.peers) {
                 let companion = LogId::heartbeats(scope, origin)?;
                 names.insert(Family { scope: scope.clone(), origin: origin.clone(), companion: false })?;
-                names.insert(Family {
-                    scope: companion.scope().clone(),
-                    origin: origin.clone(),
-                    companion: true,
-                })?;
+                names.insert(Family { scope: companion.scope().clone(), origin: origin.clone(), companion: true })?;
             }
         }
         Ok(names)
@@ -66,7 +62,10 @@ impl Names {
         match self.families.insert(Arc::clone(&topic), family) {
             Some(other) if other.scope != scope || other.origin != origin => Err(Error::invalid(
                 "topic-of-two-logs",
-                format!("topic {topic} would hold {scope} of {origin} and {} of {}: rename one", other.scope, other.origin),
+                format!(
+                    "topic {topic} would hold {scope} of {origin} and {} of {}: rename one",
+                    other.scope, other.origin
+                ),
             )),
             _ => Ok(()),
         }
@@ -75,7 +74,8 @@ impl Names {
     /// A region's own scope has a topic of its own name; that of a peer, with the peer's name before it.
     pub(super) fn topic(&self, scope: &ScopeId, origin: &RegionId) -> Arc<str> {
         let namespace = &self.namespace;
-        let name = if *origin == self.region { format!("{namespace}{scope}") } else { format!("{namespace}{origin}.{scope}") };
+        let name =
+            if *origin == self.region { format!("{namespace}{scope}") } else { format!("{namespace}{origin}.{scope}") };
         name.into()
     }
 
@@ -126,10 +126,12 @@ mod tests {
 
     fn settings(scopes: &[&str], peers: &[&str]) -> KafkaEventSettings {
         let named = |name: &&str| RegionId::new(*name).unwrap();
-        scopes.iter().fold(KafkaEventSettings::new(named(&"west")), |settings, scope| {
-            settings.with_scope(ScopeId::new(*scope).unwrap())
-        })
-        .with_peers(peers.iter().map(named))
+        scopes
+            .iter()
+            .fold(KafkaEventSettings::new(named(&"west")), |settings, scope| {
+                settings.with_scope(ScopeId::new(*scope).unwrap())
+            })
+            .with_peers(peers.iter().map(named))
     }
 
     #[test]

@@ -61,10 +61,16 @@ fn from_on(batch: &Batch, from: i64) -> Result<impl Iterator<Item = Record>, Err
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kafka::batch::ProducerSession;
+    use crate::kafka::ProducerSession;
 
     fn record(text: &str) -> Record {
-        Record { offset: 0, timestamp: 0, key: None, value: Some(Bytes::copy_from_slice(text.as_bytes())), headers: vec![] }
+        Record {
+            offset: 0,
+            timestamp: 0,
+            key: None,
+            value: Some(Bytes::copy_from_slice(text.as_bytes())),
+            headers: vec![],
+        }
     }
 
     // As a broker stores it: at an offset, perhaps as a marker (commit 1, abort 0).

@@ -35,7 +35,11 @@ impl Producer {
     ///
     /// # Errors
     /// The transaction can only be aborted then: nothing of it was committed, or will be.
-    pub(super) async fn write(&mut self, cluster: &Cluster, parts: &[Part]) -> Result<BTreeMap<TopicPartition, i64>, Error> {
+    pub(super) async fn write(
+        &mut self,
+        cluster: &Cluster,
+        parts: &[Part],
+    ) -> Result<BTreeMap<TopicPartition, i64>, Error> {
         let mut batches = Vec::with_capacity(parts.len());
         for (place, records) in parts {
             let sequence = self.sequences.entry(place.clone()).or_default();

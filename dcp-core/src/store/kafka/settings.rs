@@ -127,9 +127,8 @@ impl KafkaEventSettings {
             return Err(Error::invalid("own-peer", format!("{} is not its own peer", self.region)));
         }
         let millis = Duration::from_millis;
-        let too_short = self.deadline < millis(100)
-            || self.transaction_timeout < millis(1_000)
-            || self.mirror_lag < millis(10);
+        let too_short =
+            self.deadline < millis(100) || self.transaction_timeout < millis(1_000) || self.mirror_lag < millis(10);
         if too_short {
             let message = format!(
                 "deadline {:?} (from 100 ms), transactions {:?} (from 1 s), mirror lag {:?} (from 10 ms)",
@@ -138,7 +137,8 @@ impl KafkaEventSettings {
             return Err(Error::invalid("bad-interval", message));
         }
         if !(1..=100).contains(&self.state_partitions) || self.replication_factor.is_some_and(|replicas| replicas < 1) {
-            let message = format!("{} partitions (1 to 100), {:?} replicas", self.state_partitions, self.replication_factor);
+            let message =
+                format!("{} partitions (1 to 100), {:?} replicas", self.state_partitions, self.replication_factor);
             return Err(Error::invalid("bad-state-topic", message));
         }
         Ok(())

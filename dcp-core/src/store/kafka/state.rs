@@ -160,15 +160,17 @@ mod tests {
     #[test]
     fn golden() {
         let written = identity().write().unwrap();
-        let text = "{\"format\":1,\"region\":\"west\",\"incarnation\":\"07070707070707070707070707070707\",\"partitions\":8}";
+        let text =
+            "{\"format\":1,\"region\":\"west\",\"incarnation\":\"07070707070707070707070707070707\",\"partitions\":8}";
         assert_eq!(written, text.as_bytes());
         assert_eq!(Identity::read(&written, &west(), 8).unwrap(), LogIncarnation::from_bytes([7; 16]));
         assert_eq!(fence_value(&Fence::unset()).unwrap(), "null".as_bytes());
-        let places: Vec<_> = ["store", "fence/orders@west/0", "cursor/a"].iter().map(|key| partition_of(key, 8)).collect();
+        let places: Vec<_> =
+            ["store", "fence/orders@west/0", "cursor/a"].iter().map(|key| partition_of(key, 8)).collect();
         assert_eq!(places, PLACES);
     }
 
-    const PLACES: [i32; 3] = [0, 0, 0];
+    const PLACES: [i32; 3] = [7, 1, 3];
 
     #[test]
     fn what_is_not_this_store_is_refused() {

@@ -61,7 +61,8 @@ impl StateTopic {
             let mut folded = folded.lock().await;
             if standing.high_watermark < folded.next() {
                 let (ends, next) = (standing.high_watermark, folded.next());
-                let message = format!("{place} ends at {ends} and was read up to {next}: fences may be lost; keep it closed");
+                let message =
+                    format!("{place} ends at {ends} and was read up to {next}: fences may be lost; keep it closed");
                 return Err(Error::corrupt("truncated", message));
             }
             let mut pause = std::time::Duration::from_millis(1);

@@ -38,7 +38,7 @@ fn golden() {
         "dcp-version=2",
         "dcp-epoch=3",
         "dcp-rank=1",
-        "dcp-prefix=GOLDEN",
+        "dcp-prefix=a4721bd9cc00393147ca90ed528a1f4c0f3f1a5a39a38b44937d0fd2672c2183",
     ];
     assert_eq!(shown(&written), expected);
 }
