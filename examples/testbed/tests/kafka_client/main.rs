@@ -1,0 +1,20 @@
+//! The Kafka wire client on real brokers.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod broker;
+mod calls;
+
+use std::process::ExitCode;
+
+use testbed::harness::{self, Case};
+
+use broker::NEEDS;
+
+fn main() -> ExitCode {
+    harness::run(&[
+        Case { name: "calls::of_topics_and_offsets", needs: NEEDS, run: &calls::topics_and_offsets },
+        Case { name: "calls::of_producers_and_readers", needs: NEEDS, run: &calls::producers_and_readers },
+        Case { name: "calls::of_transactions", needs: NEEDS, run: &calls::transactions },
+    ])
+}
