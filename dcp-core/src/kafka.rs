@@ -9,6 +9,7 @@ mod pause;
 mod produce;
 mod raw_batch;
 mod refusal;
+mod scram;
 mod security;
 mod settings;
 mod topic;

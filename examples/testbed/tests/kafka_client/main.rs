@@ -4,6 +4,7 @@
 
 mod broker;
 mod calls;
+mod security;
 
 use std::process::ExitCode;
 
@@ -16,5 +17,8 @@ fn main() -> ExitCode {
         Case { name: "calls::of_topics_and_offsets", needs: NEEDS, run: &calls::topics_and_offsets },
         Case { name: "calls::of_producers_and_readers", needs: NEEDS, run: &calls::producers_and_readers },
         Case { name: "calls::of_transactions", needs: NEEDS, run: &calls::transactions },
+        Case { name: "security::of_passwords", needs: NEEDS, run: &security::passwords },
+        Case { name: "security::of_permissions", needs: NEEDS, run: &security::permissions },
+        Case { name: "security::of_certificates", needs: NEEDS, run: &security::certificates },
     ])
 }
