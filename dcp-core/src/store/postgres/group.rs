@@ -309,20 +309,24 @@ impl Laid {
     async fn commit_at_once(&self, server: &Server, session: &Session, ids: &[Uuid]) -> Result<bool, Failure> {
         let prepared = async {
             let (before, after) = (rows::signed(self.before.count)?, rows::signed(self.row.prefix.count)?);
-            let statement = session.prepared(&server.statements.write_at_once).await?;
+            let texts = &server.statements;
+            let text = if self.cursors.is_empty() { &texts.write_at_once } else { &texts.write_with_cursors };
+            let statement = session.prepared(text).await?;
             Ok::<_, Error>((statement, Columns::of(&self.records)?, self.stored_fence()?, before, after))
         };
         let (statement, columns, fence, before, after) = prepared.await.map_err(Failure::NotApplied)?;
-        let (log, partition) = (&self.row.log, i64::from(self.row.log.partition()));
-        let (scope, [owner, mirror, companion]) = (log.scope().as_str(), &self.row.sessions);
+        let [owner, mirror, companion] = &self.row.sessions;
         let (was, is) = (self.before.digest.as_bytes().as_slice(), self.row.prefix.digest.as_bytes().as_slice());
         let names: Vec<&str> = self.cursors.keys().map(String::as_str).collect();
         let cursors: Vec<&[u8]> = self.cursors.values().map(Bytes::as_ref).collect();
         let mut values = columns.values(&self.row.number).to_vec();
-        let state: [Value<'_>; 9] =
-            [&before, &was, &self.row.fence_text, owner, mirror, companion, &scope, &partition, &ids];
-        let changes: [Value<'_>; 5] = [&after, &is, &fence, &names, &cursors];
+        let state: [Value<'_>; 7] = [&before, &was, &self.row.fence_text, owner, mirror, companion, &ids];
+        let changes: [Value<'_>; 3] = [&after, &is, &fence];
         values.extend(state.into_iter().chain(changes));
+        if !names.is_empty() {
+            let kept: [Value<'_>; 2] = [&names, &cursors];
+            values.extend(kept);
+        }
         Ok(session.whole(&statement, &values).await? > 0)
     }
 }
