@@ -29,7 +29,9 @@ pub(super) struct Statements {
     /// Writes records ($1 to $12) and the log's row ($20 to $22), if the row still is as it was ($13 to
     /// $18) and nothing in the store has one of the ids ($19).
     pub(super) write_at_once: String,
-    /// The same, with cursors ($23, $24).
+    /// The same for one record, which takes the server half the work.
+    pub(super) write_one_at_once: String,
+    /// The same as for any number, with cursors ($23, $24).
     pub(super) write_with_cursors: String,
     pub(super) update_log: String,
     pub(super) set_cursors: String,
@@ -48,7 +50,7 @@ const LOG_COLUMNS: &str =
 const RECORD_COLUMNS: &str =
     "log_id, rank, id, stream, version, epoch, event_type, key, payload, headers, content, prefix";
 const RECORDS_GIVEN: &str = "n.* FROM unnest($2::bigint[], $3::uuid[], $4::bytea[], $5::bigint[], $6::bigint[], \
-     $7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bytea[]) AS n";
+     $7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bytea[]) AS n, moved";
 /// Of partitions, whatever the database's collation is.
 const LOCK_ORDER: &str = "n.scope COLLATE \"C\", n.partition";
 
@@ -99,8 +101,12 @@ impl Statements {
                 "WITH held AS MATERIALIZED (SELECT log_id, rank, id, epoch, version, content \
                  FROM {schema}.records WHERE id = ANY ($1)) SELECT * FROM held WHERE log_id = ANY ($2)"
             ),
-            insert_records: format!("INSERT INTO {schema}.records ({RECORD_COLUMNS}) SELECT $1, {RECORDS_GIVEN}"),
-            write_at_once: write_at_once(schema, ""),
+            insert_records: format!(
+                "WITH moved AS (SELECT $1::int AS log_id) \
+                 INSERT INTO {schema}.records ({RECORD_COLUMNS}) SELECT moved.log_id, {RECORDS_GIVEN}"
+            ),
+            write_at_once: write_at_once(schema, "", RECORDS_GIVEN),
+            write_one_at_once: write_at_once(schema, "", "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 FROM moved"),
             write_with_cursors: write_at_once(
                 schema,
                 &format!(
@@ -108,6 +114,7 @@ impl Statements {
                      SELECT n.* FROM moved, unnest($23::text[], $24::bytea[]) AS n \
                      ON CONFLICT (name) DO UPDATE SET value = excluded.value)"
                 ),
+                RECORDS_GIVEN,
             ),
             update_log: format!("UPDATE {schema}.logs SET records = $2, digest = $3, fence = $4 WHERE log_id = $1"),
             set_cursors: format!(
@@ -134,7 +141,7 @@ impl Statements {
 
 // An id that is held anywhere, in another scope too, makes it write nothing: whoever then locks and looks
 // finds out whether it matters.
-fn write_at_once(schema: &str, also: &str) -> String {
+fn write_at_once(schema: &str, also: &str, records: &str) -> String {
     format!(
         "WITH moved AS (\
          UPDATE {schema}.logs SET records = $20, digest = $21, fence = $22 \
@@ -144,7 +151,7 @@ fn write_at_once(schema: &str, also: &str) -> String {
          AND companion_session IS NOT DISTINCT FROM $18::uuid \
          AND NOT EXISTS (SELECT FROM {schema}.records WHERE id = ANY ($19::uuid[])) \
          RETURNING log_id, nextval('{schema}.commits')\
-         ){also} INSERT INTO {schema}.records ({RECORD_COLUMNS}) SELECT moved.log_id, {RECORDS_GIVEN}, moved"
+         ){also} INSERT INTO {schema}.records ({RECORD_COLUMNS}) SELECT moved.log_id, {records}"
     )
 }
 
