@@ -49,6 +49,7 @@ const LOG_COLUMNS: &str =
     "log_id, scope, origin, partition, records, digest, fence, owner_session, mirror_session, companion_session";
 const RECORD_COLUMNS: &str =
     "log_id, rank, id, stream, version, epoch, event_type, key, payload, headers, content, prefix";
+const READ_COLUMNS: &str = "rank, id, stream, version, epoch, event_type, key, payload, headers";
 const RECORDS_GIVEN: &str = "n.* FROM unnest($2::bigint[], $3::uuid[], $4::bytea[], $5::bigint[], $6::bigint[], \
      $7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bytea[]) AS n, moved";
 /// Of partitions, whatever the database's collation is.
@@ -128,10 +129,10 @@ impl Statements {
                  WHERE l.scope = $1 AND l.origin = $2 AND l.partition = $3 AND r.rank = $4"
             ),
             records: format!(
-                "SELECT rank, id, stream, version, epoch, event_type, key, payload, headers FROM (\
-                 SELECT r.*, sum(octet_length(r.payload) + octet_length(r.headers)) OVER (ORDER BY r.rank) AS bytes \
-                 FROM {schema}.records r WHERE r.log_id = (SELECT log_id FROM {schema}.logs \
-                 WHERE scope = $1 AND origin = $2 AND partition = $3) AND r.rank > $4 ORDER BY r.rank LIMIT $5\
+                "SELECT {READ_COLUMNS} FROM (SELECT {READ_COLUMNS}, \
+                 sum(octet_length(payload) + octet_length(headers)) OVER (ORDER BY rank ROWS UNBOUNDED PRECEDING) \
+                 AS bytes FROM {schema}.records WHERE log_id = (SELECT log_id FROM {schema}.logs \
+                 WHERE scope = $1 AND origin = $2 AND partition = $3) AND rank > $4 ORDER BY rank LIMIT $5\
                  ) page WHERE bytes <= $6 OR rank = $4 + 1 ORDER BY rank"
             ),
             counts: format!("SELECT scope, origin, partition, records FROM {schema}.logs"),

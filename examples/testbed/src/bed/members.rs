@@ -8,7 +8,7 @@ use crate::catalog::Members;
 use crate::error::Error;
 use crate::layout::Group;
 use crate::ports::Port;
-use crate::server::Member;
+use crate::server::{Member, Place};
 use crate::template::{Values, render};
 use crate::tls::Tls;
 
@@ -16,7 +16,7 @@ use crate::tls::Tls;
 const COPIES_MAX: usize = 3;
 
 /// The members of a group, ready to be prepared.
-pub(super) fn of(group: &Group, home: &Path, tls: &Tls, data: &Path) -> Result<Vec<Member>, Error> {
+pub(super) fn of(group: &Group, home: &Path, tls: &Tls, data: &Path, place: &Place) -> Result<Vec<Member>, Error> {
     let cluster = cluster_id::fresh()?;
     let mut members = Vec::new();
     for (at, name) in group.members.iter().enumerate() {
@@ -32,6 +32,8 @@ pub(super) fn of(group: &Group, home: &Path, tls: &Tls, data: &Path) -> Result<V
         set("node", (at + 1).to_string());
         set("home", home.display().to_string());
         set("data", data.display().to_string());
+        set("host", place.host.to_string());
+        set("clients", place.clients.clone());
         set("tls", tls.folder().display().to_string());
         set("cluster", cluster.clone());
         set("copies", group.members.len().min(COPIES_MAX).to_string());
@@ -49,6 +51,7 @@ pub(super) fn of(group: &Group, home: &Path, tls: &Tls, data: &Path) -> Result<V
             ports,
             values,
             data,
+            place: place.clone(),
             certificate: tls.server(),
         });
     }
@@ -71,7 +74,7 @@ mod tests {
 
     fn members(wanted: &Wanted) -> Vec<Member> {
         let groups = groups(wanted).unwrap();
-        of(&groups[0], Path::new("/home"), &Tls::at("/tls"), Path::new("/data")).unwrap()
+        of(&groups[0], Path::new("/home"), &Tls::at("/tls"), Path::new("/data"), &Place::loopback()).unwrap()
     }
 
     #[test]

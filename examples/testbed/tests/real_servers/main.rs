@@ -6,8 +6,10 @@ mod brokers;
 mod command;
 mod each;
 mod identities;
+mod network;
 mod obtaining;
 mod outliving;
+mod plans;
 mod postgres_users;
 mod scram;
 mod speak;
@@ -27,6 +29,8 @@ fn main() -> ExitCode {
         brokers::CASES,
         identities::CASES,
         postgres_users::CASES,
+        network::CASES,
+        plans::CASES,
         outliving::CASES,
         command::CASES,
         obtaining::CASES,
