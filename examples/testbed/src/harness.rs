@@ -9,9 +9,8 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use crate::catalog::recipe;
 use crate::deadline::Deadline;
-use crate::obtain::missing;
+use crate::obtain::lacking;
 use crate::supervise;
 use options::Options;
 
@@ -23,7 +22,7 @@ pub const MOUNTS: &str = "mounts";
 pub struct Case<'a> {
     /// Its name, such as `postgres::answers`.
     pub name: &'a str,
-    /// The recipes whose servers it starts, and [`MOUNTS`].
+    /// The recipes whose servers it starts, [`crate::NAMESPACES`] if it cuts the network, and [`MOUNTS`].
     pub needs: &'static [&'static str],
     /// The test.
     pub run: &'a dyn Fn(),
@@ -78,10 +77,9 @@ pub fn run(cases: &[Case<'_>]) -> ExitCode {
 }
 
 fn end(case: &Case<'_>, require_all: bool) -> Ending {
-    let absent = case.needs.iter().find_map(|need| match recipe(need) {
-        None if *need == MOUNTS => mounts::missing(),
-        None => Some(format!("there is no recipe {need}")),
-        Some(recipe) => missing(recipe).map(|error| error.to_string()),
+    let absent = case.needs.iter().find_map(|&need| match need {
+        MOUNTS => mounts::missing(),
+        need => lacking(need).map(|error| error.to_string()),
     });
     let ending = match absent {
         Some(reason) if require_all => Ending::Failed(reason),
@@ -122,7 +120,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_skipped_with_its_reason_or_fails() {
         let needs_more = case(&["no-such-server"], &|| panic!("it must not run"));
-        let reason = "there is no recipe no-such-server".to_owned();
+        let reason = lacking("no-such-server").unwrap().to_string();
         assert_eq!(end(&needs_more, false), Ending::Skipped(reason.clone()));
         assert_eq!(end(&needs_more, true), Ending::Failed(reason));
     }

@@ -13,13 +13,14 @@ use crate::server::Server;
 
 impl Bed {
     /// Does each fault of the plan to these servers, at its time by that clock. A place is a server
-    /// (`postgres-a`), a region (`a`: all its servers) or the `witness` (all its members); ports are the
-    /// recipe's. What is done to a `link` needs a proxy of [`Bed::proxy`] in front of each of the servers, and
+    /// (`postgres-a`), a region (`a`: all its servers) or the `witness` (all its members); for a cut it is a
+    /// region, the `witness` or the `test` itself; ports are the recipe's. What is done to a `link` needs a proxy of [`Bed::proxy`] in front of each of the servers, and
     /// a `cut` needs network namespaces.
     ///
     /// # Errors
     /// [`NotFired`] names the first fault that had no effect, with what was done before it: a place that there
-    /// is not, a server that does not run and is to be paused, one that runs and is to be started again.
+    /// is not, a server that does not run and is to be paused, one that runs and is to be started again, a cut that is
+    /// healed and has dropped no packet.
     ///
     /// # Cancel safety
     /// Dropping it leaves the servers as hurt as they are then; a start that is under way goes on.
@@ -59,6 +60,17 @@ impl Bed {
                 0 => Err("nobody has connected by it".to_owned()),
                 _ => Ok(proxy.reset()),
             }),
+            FaultKind::Cut { from, to, port } => {
+                let network = self.network().map_err(|error| error.to_string())?;
+                network.cut(from, to, port.as_deref()).map_err(|error| error.to_string())
+            }
+            FaultKind::Heal { from, to, port } => {
+                let network = self.network().map_err(|error| error.to_string())?;
+                match network.heal(from, to, port.as_deref()).map_err(|error| error.to_string())? {
+                    0 => Err("it is healed, but the cut has hit nothing: no packet was dropped".to_owned()),
+                    _ => Ok(()),
+                }
+            }
             other => Err(format!("the testbed has no such fault: {other}")),
         }
     }
