@@ -14,7 +14,18 @@ const LOOKS: u32 = 50;
 /// The state topic, made if it is missed.
 pub(super) async fn ensure_state(cluster: &Cluster) -> Result<TopicDescription, Error> {
     let partitions = cluster.settings.state_partitions;
-    ensure(cluster, cluster.names.state(), partitions, |topic| topic.with_config("cleanup.policy", "compact")).await
+    let policy = |topic: NewTopic| topic.with_config("cleanup.policy", "compact");
+    let topic = ensure(cluster, cluster.names.state(), partitions, policy).await?;
+    let count = topic.partitions.len();
+    if i32::try_from(count).ok() == Some(partitions) {
+        return Ok(topic);
+    }
+    let message = format!(
+        "topic {} has {count} partitions, the settings say {partitions}: it keeps the count it was made with, since a \
+         key's place follows from it",
+        topic.name
+    );
+    Err(Error::invalid("other-partition-count", message))
 }
 
 /// A topic of heartbeats.
