@@ -1,5 +1,6 @@
 //! The client: connections, what is known of the cluster, and attempts until a deadline.
 
+mod authenticate;
 mod call;
 mod connection;
 mod coordinators;
@@ -67,7 +68,7 @@ impl KafkaClient {
     pub fn new(settings: KafkaSettings, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Self, Error> {
         let bootstrap = settings.check()?;
         let settings = Arc::new(settings);
-        let pool = Pool::new(Arc::clone(&settings), Arc::clone(&clock));
+        let pool = Pool::new(Arc::clone(&settings), Arc::clone(&clock), Arc::clone(&entropy));
         Ok(Self {
             shared: Arc::new(Shared {
                 settings,

@@ -6,11 +6,23 @@ use std::fmt;
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Security {
+    /// Encryption: whom to trust, and the client's certificate. Brokers are checked by the host in
+    /// their addresses.
+    #[cfg(feature = "tls")]
+    pub tls: Option<crate::tls::Trust>,
     /// Who the client is; without it the broker decides by the listener or the certificate.
     pub sasl: Option<Sasl>,
 }
 
 impl Security {
+    /// With encryption.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_tls(mut self, trust: crate::tls::Trust) -> Self {
+        self.tls = Some(trust);
+        self
+    }
+
     /// With a user and password.
     #[must_use]
     pub fn with_sasl(mut self, sasl: Sasl) -> Self {

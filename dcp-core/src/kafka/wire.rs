@@ -11,3 +11,6 @@ pub(super) use api::ALL;
 pub(super) use api::{Api, Spoken};
 pub(super) use frame::{Segments, body_length, correlation_of, decode, encode, text};
 pub(super) use produce::encode_produce;
+
+#[cfg(test)]
+mod tests;

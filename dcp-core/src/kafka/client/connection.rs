@@ -322,5 +322,12 @@ pub(super) async fn read_frame(reading: &mut (impl AsyncRead + Unpin), frame_max
 }
 
 pub(super) fn lost(cause: &std::io::Error) -> Error {
+    #[cfg(feature = "tls")]
+    if let Some(error) = crate::tls::fault(cause) {
+        return error;
+    }
     Error::retry("connection-lost", format!("the connection was lost: {cause}"))
 }
+
+#[cfg(test)]
+mod tests;

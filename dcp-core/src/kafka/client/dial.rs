@@ -7,9 +7,10 @@ use kafka_protocol::protocol::StrBytes;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
+use super::authenticate::authenticate;
 use super::connection::{Connection, Greeting, Stream, lost, read_frame};
 use super::versions::Versions;
-use crate::clock::{Clock, Moment};
+use crate::clock::{Clock, Entropy, Moment};
 use crate::error::{Error, ErrorKind};
 use crate::kafka::settings::KafkaSettings;
 use crate::kafka::topic::BrokerAddress;
@@ -23,12 +24,13 @@ pub(super) async fn dial(
     address: &BrokerAddress,
     settings: &KafkaSettings,
     clock: &Arc<dyn Clock>,
+    entropy: &dyn Entropy,
     until: Moment,
 ) -> Result<Connection, Error> {
     let node: Arc<str> = address.to_string().into();
     let opened = tokio::select! {
         biased;
-        opened = open(address, settings, clock) => opened,
+        opened = open(address, settings, clock, entropy) => opened,
         () = clock.sleep_until(until) => Err(Error::retry("no-answer", "it did not finish the greeting in time")),
     };
     let (stream, greeting) = opened.map_err(|error| error.at(format_args!("broker {node}")))?;
@@ -40,15 +42,38 @@ async fn open(
     address: &BrokerAddress,
     settings: &KafkaSettings,
     clock: &Arc<dyn Clock>,
+    entropy: &dyn Entropy,
 ) -> Result<(Box<dyn Stream>, Greeting), Error> {
     let unreachable = |cause: &std::io::Error| Error::retry("unreachable", format!("it cannot be reached: {cause}"));
     let stream = TcpStream::connect((&*address.host, address.port)).await.map_err(|cause| unreachable(&cause))?;
     stream.set_nodelay(true).map_err(|cause| unreachable(&cause))?;
-    let mut dialogue = Dialogue { stream: Box::new(stream), settings, next: 0 };
+    let stream = encrypted(stream, address, settings).await?;
+    let mut dialogue = Dialogue { stream, settings, next: 0 };
     let versions = dialogue.versions().await?;
-    let _ = clock;
-    let greeting = Greeting { versions, expires: None, next_correlation: dialogue.next };
-    Ok((dialogue.stream, greeting))
+    let expires = match &settings.security.sasl {
+        None => None,
+        Some(sasl) => authenticate(&mut dialogue, sasl, entropy).await?.map(|lasts| clock.now().after(lasts)),
+    };
+    Ok((dialogue.stream, Greeting { versions, expires, next_correlation: dialogue.next }))
+}
+
+#[cfg(feature = "tls")]
+async fn encrypted(
+    stream: TcpStream,
+    address: &BrokerAddress,
+    settings: &KafkaSettings,
+) -> Result<Box<dyn Stream>, Error> {
+    let Some(trust) = &settings.security.tls else { return Ok(Box::new(stream)) };
+    let name = rustls::pki_types::ServerName::try_from(address.host.to_string());
+    let name = name.map_err(|cause| Error::invalid("bad-address", format!("{address}: {cause}")))?;
+    let connector = tokio_rustls::TlsConnector::from(trust.config());
+    Ok(Box::new(connector.connect(name, stream).await.map_err(|cause| lost(&cause))?))
+}
+
+#[cfg(not(feature = "tls"))]
+#[allow(clippy::unused_async, reason = "as the one that encrypts")]
+async fn encrypted(stream: TcpStream, _: &BrokerAddress, _: &KafkaSettings) -> Result<Box<dyn Stream>, Error> {
+    Ok(Box::new(stream))
 }
 
 /// One question after the other on a stream that nobody else uses yet.

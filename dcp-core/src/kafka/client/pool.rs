@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::connection::Connection;
 use super::dial::dial;
-use crate::clock::{Clock, Moment};
+use crate::clock::{Clock, Entropy, Moment};
 use crate::error::Error;
 use crate::kafka::settings::KafkaSettings;
 use crate::kafka::topic::BrokerAddress;
@@ -30,12 +30,13 @@ type Place = Arc<tokio::sync::Mutex<Option<Arc<Connection>>>>;
 pub(crate) struct Pool {
     settings: Arc<KafkaSettings>,
     clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
     places: Mutex<BTreeMap<(BrokerAddress, Lane), Place>>,
 }
 
 impl Pool {
-    pub(crate) fn new(settings: Arc<KafkaSettings>, clock: Arc<dyn Clock>) -> Self {
-        Self { settings, clock, places: Mutex::default() }
+    pub(crate) fn new(settings: Arc<KafkaSettings>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { settings, clock, entropy, places: Mutex::default() }
     }
 
     fn places(&self) -> MutexGuard<'_, BTreeMap<(BrokerAddress, Lane), Place>> {
@@ -71,11 +72,10 @@ impl Pool {
         if let Some(open) = found.as_ref().filter(|open| open.is_usable()) {
             return Ok(Arc::clone(open));
         }
-        // Closed here and not by the last who waits on it.
         if let Some(old) = found.take() {
             old.retire();
         }
-        let opened = Arc::new(dial(address, &self.settings, &self.clock, until).await?);
+        let opened = Arc::new(dial(address, &self.settings, &self.clock, &*self.entropy, until).await?);
         *found = Some(Arc::clone(&opened));
         Ok(opened)
     }

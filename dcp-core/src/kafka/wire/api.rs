@@ -33,6 +33,15 @@ macro_rules! plain {
     ($($field:expr),*) => { Shape { fields: &[$($field),*], tags: &[] } };
 }
 
+/// One row of the table.
+#[cfg(test)]
+pub(crate) struct Entry {
+    pub(crate) api: &'static Api,
+    pub(crate) shape: &'static Shape,
+    /// Reads an answer from a frame, and writes its body again.
+    pub(crate) decode: fn(bytes::Bytes) -> Result<bytes::Bytes, crate::error::Error>,
+}
+
 const BOOL: Field = Fixed(1);
 const I8: Field = Fixed(1);
 const I16: Field = Fixed(2);
@@ -57,7 +66,16 @@ macro_rules! spoken {
         )*
 
         /// Everything that is spoken.
-        pub(crate) const ALL: &[&Api] = &[$(<$request as Spoken>::API),*];
+        #[cfg(test)]
+        pub(crate) const ALL: &[Entry] = &[$(Entry {
+            api: <$request as Spoken>::API,
+            shape: <$request as Spoken>::SHAPE,
+            decode: |frame| super::decode::<$request>(frame).map(|answer| {
+                let mut out = bytes::BytesMut::new();
+                answer.encode(&mut out, <$request as Spoken>::API.version).unwrap();
+                out.freeze()
+            }),
+        }),*];
     };
     (@ flexible) => { true };
     (@ classic) => { false };

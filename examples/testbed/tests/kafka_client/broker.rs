@@ -49,8 +49,11 @@ pub(crate) fn at(topic: &Arc<str>, partition: i32) -> TopicPartition {
     TopicPartition::new(Arc::clone(topic), partition)
 }
 
-/// A batch of these values.
+/// A batch of these values, of now: old ones the broker would soon remove.
+#[allow(clippy::disallowed_methods, reason = "the broker compares it with its own clock")]
 pub(crate) fn batch(session: ProducerSession, sequence: i32, transactional: bool, values: &[&str]) -> Bytes {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    let now = i64::try_from(now).unwrap();
     let record = |(offset, value): (i64, &&str)| Record {
         transactional,
         control: false,
@@ -61,7 +64,7 @@ pub(crate) fn batch(session: ProducerSession, sequence: i32, transactional: bool
         timestamp_type: TimestampType::Creation,
         offset,
         sequence: sequence.wrapping_add(i32::try_from(offset).unwrap()),
-        timestamp: 1_700_000_000_000 + offset,
+        timestamp: now + offset,
         key: None,
         value: Some(Bytes::copy_from_slice(value.as_bytes())),
         headers: kafka_protocol::indexmap::IndexMap::new(),

@@ -109,8 +109,7 @@ pub(crate) fn transactions() {
         let third = client.end_transaction(&id, second, Outcome::Abort).await.unwrap();
         write(third, "open").await.unwrap();
 
-        // The coordinator answers before the partition's leader has written the marker, and an answer can
-        // name a last stable offset that rose while its records were read.
+        // The coordinator answers before the partition's leader has written the marker.
         let (found, seen) = loop {
             let request = FetchRequest::new(vec![FetchFrom::new(to.clone(), 0)]);
             let found = client.fetch(request).await.unwrap().remove(0).result.unwrap();

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         .collect();
     let mut cases: Vec<Case<'_>> =
         clauses.iter().zip(&runs).map(|((name, _), run)| Case { name, needs: NEEDS, run }).collect();
-    let more: [(&str, &dyn Fn()); 12] = [
+    let more: [(&str, &dyn Fn()); 13] = [
         ("writers::overtaken_by_another_process", &writers::overtaken),
         ("writers::find_what_was_mirrored_elsewhere", &writers::mirrored_elsewhere),
         ("writers::show_nothing_undecided_or_aborted", &writers::undecided_and_aborted),
@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         ("refusals::of_another_partition_count", &refusals::of_another_partition_count),
         ("refusals::of_a_record_above_the_limit", &refusals::of_a_record_above_the_limit),
         ("refusals::of_a_topic_made_anew", &refusals::of_a_topic_made_anew),
+        ("refusals::of_deleted_records", &refusals::of_deleted_records),
         ("refusals::of_a_lost_state_topic", &refusals::of_a_lost_state_topic),
         ("crashes::what_was_answered_is_there_once", &crashes::twenty_times),
         ("rates::of_sixty_four_producers", &rates::measure),

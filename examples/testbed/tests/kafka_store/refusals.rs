@@ -1,6 +1,7 @@
 //! Bad input and topics that changed under the store: each a clear refusal, and nothing read anew in
 //! silence.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use dcp_core::store::kafka::KafkaEventSettings;
 use dcp_core::testing::fixtures::{east, event, orders, west};
 
 use crate::broker::{block_on, client, fresh_namespace, make_topic, make_topics, open, open_as, settings};
-use crate::steps::{append, grant, own, owner, read_all, refused};
+use crate::steps::{append, grant, own, owner, place, read_all, refused};
 
 fn log(text: &str) -> LogId {
     text.parse().unwrap()
@@ -136,5 +137,43 @@ pub(crate) fn of_a_lost_state_topic() {
         // A store that is made there later is another one, and the witness is shown so.
         let other = open(&namespace).await.unwrap();
         assert_ne!(other.identity().await.unwrap().incarnation, before.incarnation);
+    });
+}
+
+/// Records deleted below, at and above where readers and the store stand.
+pub(crate) fn of_deleted_records() {
+    block_on(async {
+        let namespace = fresh_namespace();
+        make_topics(&namespace).await;
+        let store = open(&namespace).await.unwrap();
+        let writer = owner(&store, 1).await.unwrap();
+        for number in 1..=6 {
+            append(&writer, vec![event(number)]).await.unwrap();
+        }
+        let all = read_all(&*store, &own()).await;
+        let mut behind = store.open_reader(&own(), ReadFrom::After(all[0].position)).await.unwrap();
+        // Each append takes two offsets: its record and its marker.
+        let before = BTreeMap::from([(place(&format!("{namespace}orders")), 6)]);
+        client().delete_records(&before).await.unwrap();
+        assert_eq!(behind.next(10, Duration::ZERO).await.unwrap_err().kind(), ErrorKind::Corrupt);
+        let opened = store.open_reader(&own(), ReadFrom::After(all[0].position)).await;
+        let read = async { opened?.next(10, Duration::ZERO).await };
+        assert_eq!(read.await.unwrap_err().kind(), ErrorKind::Corrupt);
+        for store in [store, open(&namespace).await.unwrap()] {
+            // What is left is read as it was, at its place.
+            assert_eq!(read_all(&*store, &own()).await, all[3..]);
+            for after in [2, 3, 4] {
+                let mut rest = store.open_reader(&own(), ReadFrom::After(all[after].position)).await.unwrap();
+                assert_eq!(rest.next(10, Duration::ZERO).await.unwrap(), all[after + 1..], "after {after}");
+            }
+            assert_eq!(store.end(&own()).await.unwrap().prefix.count, 6);
+        }
+        // Who saw the versions go on may; who did not cannot know them.
+        append(&writer, vec![event(7)]).await.unwrap();
+        let other = open(&namespace).await.unwrap();
+        assert_eq!(refused(owner(&other, 1).await, ErrorKind::Refused), "head-gone");
+        let everything = BTreeMap::from([(place(&format!("{namespace}orders")), 14)]);
+        client().delete_records(&everything).await.unwrap();
+        assert_eq!(open(&namespace).await.unwrap().end(&own()).await.unwrap_err().code(), "emptied-log");
     });
 }
