@@ -86,6 +86,14 @@ impl Error {
         &self.message
     }
 
+    /// An outcome that is unknown because of `doubt`, with this error, which came after it, as its code.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn after_doubt(self, doubt: &Self) -> InDoubt {
+        let message =
+            if self == *doubt { self.message } else { format!("{}; before that: {}", self.message, doubt.message) };
+        InDoubt { code: self.code, message }
+    }
+
     /// The same error with the place put before the message.
     #[must_use]
     pub fn at(mut self, place: impl fmt::Display) -> Self {

@@ -70,7 +70,10 @@ impl Trust {
     }
 
     /// For a client of this crate.
-    #[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "used by the clients that are switched on"))]
+    #[cfg_attr(
+        not(any(feature = "kafka", feature = "postgres")),
+        allow(dead_code, reason = "used by the clients that are switched on")
+    )]
     pub(crate) fn config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.config)
     }
@@ -78,7 +81,10 @@ impl Trust {
 
 /// What an error means that a handshake or an encrypted connection has ended with, if TLS is the
 /// reason: everything else is for whoever made the connection to judge.
-#[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "used by the clients that are switched on"))]
+#[cfg_attr(
+    not(any(feature = "kafka", feature = "postgres")),
+    allow(dead_code, reason = "used by the clients that are switched on")
+)]
 pub(crate) fn fault(cause: &(dyn std::error::Error + 'static)) -> Option<Error> {
     let mut next = Some(cause);
     while let Some(error) = next {

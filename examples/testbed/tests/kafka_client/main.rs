@@ -1,0 +1,31 @@
+//! The Kafka wire client on real brokers.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod broker;
+mod calls;
+mod cuts;
+mod cutter;
+mod security;
+
+use std::process::ExitCode;
+
+use testbed::harness::{self, Case};
+
+use broker::NEEDS;
+
+fn main() -> ExitCode {
+    harness::run(&[
+        Case { name: "calls::of_topics_and_offsets", needs: NEEDS, run: &calls::topics_and_offsets },
+        Case { name: "calls::of_producers_and_readers", needs: NEEDS, run: &calls::producers_and_readers },
+        Case { name: "calls::of_transactions", needs: NEEDS, run: &calls::transactions },
+        Case { name: "security::of_passwords", needs: NEEDS, run: &security::passwords },
+        Case { name: "security::of_permissions", needs: NEEDS, run: &security::permissions },
+        Case { name: "security::of_certificates", needs: NEEDS, run: &security::certificates },
+        Case { name: "cuts::of_reads", needs: NEEDS, run: &cuts::reads },
+        Case { name: "cuts::of_idempotent_writes", needs: NEEDS, run: &cuts::idempotent_writes },
+        Case { name: "cuts::of_plain_writes", needs: NEEDS, run: &cuts::plain_writes },
+        Case { name: "cuts::of_transactions", needs: NEEDS, run: &cuts::transactions },
+        Case { name: "cuts::of_new_topics", needs: NEEDS, run: &cuts::new_topics },
+    ])
+}

@@ -1,0 +1,61 @@
+//! The Kafka event store on a real broker: every clause of its port, and the broker killed in the middle
+//! of appends.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod adoption;
+mod broker;
+mod crashes;
+mod rates;
+mod refusals;
+mod steps;
+mod writers;
+
+use std::process::ExitCode;
+
+use dcp_core::testing::Clause;
+use dcp_core::testing::event_store::clauses;
+use testbed::harness::{self, Case};
+
+use broker::{NEEDS, OnBroker, block_on};
+
+fn main() -> ExitCode {
+    let clauses: Vec<(String, Clause)> =
+        clauses::<OnBroker>().into_iter().map(|clause| (name(&clause), clause)).collect();
+    let runs: Vec<_> = clauses
+        .iter()
+        .map(|(_, clause)| {
+            || {
+                if let Err(violation) = block_on((clause.run)()) {
+                    panic!("{} ({}): {violation}", clause.id, clause.demands);
+                }
+            }
+        })
+        .collect();
+    let mut cases: Vec<Case<'_>> =
+        clauses.iter().zip(&runs).map(|((name, _), run)| Case { name, needs: NEEDS, run }).collect();
+    let more: [(&str, &dyn Fn()); 13] = [
+        ("writers::overtaken_by_another_process", &writers::overtaken),
+        ("writers::find_what_was_mirrored_elsewhere", &writers::mirrored_elsewhere),
+        ("writers::show_nothing_undecided_or_aborted", &writers::undecided_and_aborted),
+        ("writers::write_many_records", &writers::many),
+        ("adoption::of_a_topic_that_others_wrote", &adoption::adopted),
+        ("refusals::of_bad_input", &refusals::of_bad_input),
+        ("refusals::of_another_partition_count", &refusals::of_another_partition_count),
+        ("refusals::of_a_record_above_the_limit", &refusals::of_a_record_above_the_limit),
+        ("refusals::of_a_topic_made_anew", &refusals::of_a_topic_made_anew),
+        ("refusals::of_deleted_records", &refusals::of_deleted_records),
+        ("refusals::of_a_lost_state_topic", &refusals::of_a_lost_state_topic),
+        ("crashes::what_was_answered_is_there_once", &crashes::twenty_times),
+        ("rates::of_sixty_four_producers", &rates::measure),
+    ];
+    cases.extend(more.map(|(name, run)| Case { name, needs: NEEDS, run }));
+    harness::run(&cases)
+}
+
+// As the macro would name it: `kafka::e1_what_append_answered_is_read_back`.
+fn name(clause: &Clause) -> String {
+    let words = clause.demands.split(|letter: char| !letter.is_ascii_alphanumeric());
+    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+    format!("kafka::{}_{}", clause.id.to_lowercase(), words.join("_").to_lowercase())
+}
