@@ -51,6 +51,16 @@ pub(super) struct Shared {
 }
 
 impl KafkaClient {
+    /// A client of the same cluster with connections of its own: brokers answer one connection in order,
+    /// so that whoever may wait long, as a transaction does for the one before it, holds nobody up.
+    ///
+    /// # Errors
+    /// As [`KafkaClient::new`].
+    pub fn apart(&self) -> Result<Self, Error> {
+        let shared = &self.shared;
+        Self::new((*shared.settings).clone(), Arc::clone(&shared.clock), Arc::clone(&shared.entropy))
+    }
+
     /// A client. It connects when it is first asked for something.
     ///
     /// # Errors

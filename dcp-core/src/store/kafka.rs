@@ -83,6 +83,7 @@ mod writer;
 
 pub use settings::KafkaEventSettings;
 
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -102,10 +103,15 @@ use names::Names;
 use writer::KafkaWriter;
 
 /// An [`EventStore`] in the topics of a cluster.
-#[derive(Debug)]
 pub struct KafkaEventStore {
     core: Arc<Core>,
     tasks: Arc<LaneTasks>,
+}
+
+impl fmt::Debug for KafkaEventStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaEventStore").field("settings", &self.core.cluster.settings).finish_non_exhaustive()
+    }
 }
 
 impl KafkaEventStore {

@@ -1,6 +1,7 @@
 //! What all parts of a store share: the client, names, and deadlines.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +13,21 @@ use crate::error::Error;
 use crate::kafka::{KafkaClient, OffsetAt, TopicDescription, TopicId, TopicPartition};
 use crate::position::LogIncarnation;
 
+/// Code of the error that says that a topic is not there any longer.
+pub(super) const GONE: &str = "topic-gone";
+
 /// A cluster as one store sees it.
-#[derive(Debug)]
 pub(super) struct Cluster {
     pub(super) client: KafkaClient,
     pub(super) settings: KafkaEventSettings,
     pub(super) names: Names,
     pub(super) clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster").field("settings", &self.settings).finish_non_exhaustive()
+    }
 }
 
 /// How far a read must have come.
@@ -68,8 +77,9 @@ impl Cluster {
         };
         let (topic, high, stable) =
             tokio::join!(biased; self.topic(&place.topic), self.client.offsets(asked, OffsetAt::HighWatermark), stable);
-        let (topic, high, stable) = (topic?, found(high?, place)?, stable?);
-        let leader_epoch = check_id(topic.as_ref(), place, id)?;
+        // The topic first: it says why the offsets may not be there.
+        let leader_epoch = check_id(topic?.as_ref(), place, id)?;
+        let (high, stable) = (found(high?, place)?, stable?);
         Ok(Standing { target: stable.unwrap_or(high), high_watermark: high, leader_epoch })
     }
 
@@ -92,8 +102,8 @@ fn found(found: BTreeMap<TopicPartition, crate::kafka::OffsetFound>, place: &Top
 // The partition's leader epoch.
 fn check_id(topic: Option<&TopicDescription>, place: &TopicPartition, id: TopicId) -> Result<i32, Error> {
     let Some(topic) = topic else {
-        let message = format!("topic {} of id {id} was deleted under the store; keep it closed", place.topic);
-        return Err(Error::corrupt("topic-gone", message));
+        let message = format!("topic {} of id {id} is not there: it was deleted under the store", place.topic);
+        return Err(Error::corrupt(GONE, message));
     };
     if topic.id != id {
         let message = format!(

@@ -51,7 +51,7 @@ async fn make(cluster: &Cluster, state: &StateTopic, entropy: &dyn Entropy) -> R
         partitions: state.count(),
     };
     let value = identity.write().map_err(Failure::NotApplied)?;
-    producer.set(cluster, state, &BTreeMap::from([(STORE.to_owned(), value)])).await
+    producer.set(state, &BTreeMap::from([(STORE.to_owned(), value)])).await
 }
 
 /// Refuses a cluster that cannot keep two transactions of one producer apart.
@@ -59,7 +59,7 @@ async fn check_transactions(cluster: &Cluster) -> Result<(), Error> {
     let id: Arc<str> = cluster.names.store_transactional_id("probe");
     let probed = async {
         let mut producer = Producer::take(cluster, id).await?;
-        producer.confirm(cluster).await
+        producer.confirm().await
     };
     match probed.await {
         Ok(()) => Ok(()),

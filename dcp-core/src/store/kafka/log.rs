@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::chain::Chain;
-use super::cluster::{Cluster, Standing, Until, incarnation, no_partition};
+use super::cluster::{Cluster, GONE, Standing, Until, incarnation, no_partition};
 use super::index::Index;
 use super::page::{self, Page};
 use crate::clock::Moment;
@@ -107,7 +107,8 @@ impl Log {
                 *confirmed = (*confirmed).max(Some(asked));
                 Ok(())
             }
-            Err(error) if error.kind() == ErrorKind::Corrupt => {
+            // A topic that is not shown may be shown again, by a broker that has just come back.
+            Err(error) if error.kind() == ErrorKind::Corrupt && error.code() != GONE => {
                 lock(&self.broken).get_or_insert_with(|| error.clone());
                 Err(error)
             }

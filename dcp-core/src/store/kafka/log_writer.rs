@@ -52,13 +52,14 @@ impl Writes for LogWriter {
         if let Some(why) = &session.dead {
             return Err(Failure::NotApplied(why.clone()));
         }
-        let written = Box::pin(self.transaction(&mut session, group)).await;
-        if let Err(Failure::NotApplied(error)) = &written
-            && is_fenced(error)
-        {
-            session.dead = Some(self.fenced(error));
+        match Box::pin(self.transaction(&mut session, group)).await {
+            Err(Failure::NotApplied(error)) if is_fenced(&error) => {
+                let fenced = self.fenced(&error);
+                session.dead = Some(fenced.clone());
+                Err(Failure::NotApplied(fenced))
+            }
+            written => written,
         }
-        written
     }
 }
 
@@ -76,7 +77,7 @@ impl LogWriter {
         session.settled = false;
         if !laid.writes() {
             // Nothing is written, but whoever has been fenced must hear of it.
-            let confirmed = session.producer.confirm(&self.core.cluster).await;
+            let confirmed = session.producer.confirm().await;
             confirmed.map_err(|failure| self.unwritten(failure))?;
             session.settled = true;
             return Ok(answers);
@@ -88,7 +89,7 @@ impl LogWriter {
                 _ => error,
             }));
         }
-        session.producer.commit(&self.core.cluster).await?;
+        session.producer.commit().await?;
         self.log.index().land(laid.decision(), expected);
         session.settled = true;
         Ok(answers)
@@ -104,14 +105,13 @@ impl LogWriter {
     // The group was decided on a log that ends where its first batch must land. Were it elsewhere,
     // somebody else has written, and the decision may be wrong: it is not committed.
     async fn write_all(&self, session: &mut Session, laid: &Laid, expected: i64) -> Result<(), Error> {
-        let cluster = &self.core.cluster;
         let mut parts = state_parts(&self.core.state, laid.cursors());
         let (now, mut expected) = (wall_millis(), expected);
         for records in batches(&laid.decision().records) {
             let records: Vec<_> = records.iter().map(|planned| to_kafka(planned, now)).collect();
             let count = i64::try_from(records.len()).unwrap_or(i64::MAX);
             parts.push((self.log.place.clone(), records));
-            let begin = session.producer.write(cluster, &parts).await?;
+            let begin = session.producer.write(&parts).await?;
             let at = begin.get(&self.log.place).copied();
             if at != Some(expected) {
                 let message = format!(
@@ -124,7 +124,7 @@ impl LogWriter {
             expected += count;
             parts.clear();
         }
-        if parts.is_empty() { Ok(()) } else { session.producer.write(cluster, &parts).await.map(drop) }
+        if parts.is_empty() { Ok(()) } else { session.producer.write(&parts).await.map(drop) }
     }
 
     /// Ends what is open, finds out what became of it, and folds up to the end.

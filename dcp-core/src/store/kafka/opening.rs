@@ -128,7 +128,7 @@ async fn take(core: &Core, log: &LogId, kind: RoleKind, grant: Option<&WriteGran
         let raised = judge(core, log, grant).await.map_err(Failure::NotApplied)?;
         let Some(raised) = raised else { return Ok(producer) };
         let value = fence_value(&raised).map_err(Failure::NotApplied)?;
-        match producer.set(&core.cluster, &core.state, &BTreeMap::from([(fence_key(log), value)])).await {
+        match producer.set(&core.state, &BTreeMap::from([(fence_key(log), value)])).await {
             Ok(()) => return Ok(producer),
             // Another opener came in between. If its fence is not above, it is our turn again.
             Err(Failure::NotApplied(error)) if is_fenced(&error) => overtaken = Some(error),

@@ -10,11 +10,13 @@ use super::state::record;
 use super::state_topic::StateTopic;
 use crate::error::{Error, ErrorKind, Failure};
 use crate::kafka::batch::{self, Record};
-use crate::kafka::{Outcome, Produce, ProducerSession, TopicPartition};
+use crate::kafka::{KafkaClient, Outcome, Produce, ProducerSession, TopicPartition};
 
 /// The holder of a transactional id, until another one takes it.
 #[derive(Debug)]
 pub(super) struct Producer {
+    /// Of its own: a batch waits at its broker until the transaction before it is over.
+    client: KafkaClient,
     id: Arc<str>,
     session: ProducerSession,
     /// Number of the next record by partition, since the transaction began.
@@ -27,19 +29,16 @@ pub(super) type Part = (TopicPartition, Vec<Record>);
 impl Producer {
     /// Takes the id: its holder is fenced, and what that one left open is aborted.
     pub(super) async fn take(cluster: &Cluster, id: Arc<str>) -> Result<Self, Failure> {
-        let session = cluster.client.init_producer(Some(&id), cluster.settings.transaction_timeout, None).await?;
-        Ok(Self { id, session, sequences: BTreeMap::new() })
+        let client = cluster.client.apart().map_err(Failure::NotApplied)?;
+        let session = client.init_producer(Some(&id), cluster.settings.transaction_timeout, None).await?;
+        Ok(Self { client, id, session, sequences: BTreeMap::new() })
     }
 
     /// Writes parts into the open transaction, or begins one. Answers where each partition's batch begins.
     ///
     /// # Errors
     /// The transaction can only be aborted then: nothing of it was committed, or will be.
-    pub(super) async fn write(
-        &mut self,
-        cluster: &Cluster,
-        parts: &[Part],
-    ) -> Result<BTreeMap<TopicPartition, i64>, Error> {
+    pub(super) async fn write(&mut self, parts: &[Part]) -> Result<BTreeMap<TopicPartition, i64>, Error> {
         let mut batches = Vec::with_capacity(parts.len());
         for (place, records) in parts {
             let sequence = self.sequences.entry(place.clone()).or_default();
@@ -47,7 +46,7 @@ impl Producer {
             *sequence = sequence.wrapping_add(i32::try_from(records.len()).unwrap_or(i32::MAX)) & i32::MAX;
         }
         let produce = Produce::new(batches).with_transactional_id(Arc::clone(&self.id));
-        let outcomes = cluster.client.produce(produce).await.map_err(uncommitted)?;
+        let outcomes = self.client.produce(produce).await.map_err(uncommitted)?;
         let mut begin = BTreeMap::new();
         for (place, outcome) in outcomes {
             begin.insert(place, outcome.map_err(uncommitted)?.base_offset);
@@ -59,17 +58,17 @@ impl Producer {
     ///
     /// # Errors
     /// As in doubt, or fenced before it.
-    pub(super) async fn commit(&mut self, cluster: &Cluster) -> Result<(), Failure> {
-        self.end(cluster, Outcome::Commit).await
+    pub(super) async fn commit(&mut self) -> Result<(), Failure> {
+        self.end(Outcome::Commit).await
     }
 
     /// Aborts where nothing was written: an answer shows that the id is still held.
-    pub(super) async fn confirm(&mut self, cluster: &Cluster) -> Result<(), Failure> {
-        self.end(cluster, Outcome::Abort).await
+    pub(super) async fn confirm(&mut self) -> Result<(), Failure> {
+        self.end(Outcome::Abort).await
     }
 
-    async fn end(&mut self, cluster: &Cluster, outcome: Outcome) -> Result<(), Failure> {
-        self.session = cluster.client.end_transaction(&self.id, self.session, outcome).await?;
+    async fn end(&mut self, outcome: Outcome) -> Result<(), Failure> {
+        self.session = self.client.end_transaction(&self.id, self.session, outcome).await?;
         self.sequences.clear();
         Ok(())
     }
@@ -80,7 +79,7 @@ impl Producer {
     /// `Fenced` if it is; else to be done again.
     pub(super) async fn renew(&mut self, cluster: &Cluster) -> Result<(), Error> {
         let timeout = cluster.settings.transaction_timeout;
-        let renewing = cluster.client.init_producer(Some(&self.id), timeout, Some(self.session));
+        let renewing = self.client.init_producer(Some(&self.id), timeout, Some(self.session));
         let renewed = tokio::select! {
             biased;
             renewed = renewing => renewed.map_err(uncommitted)?,
@@ -92,14 +91,9 @@ impl Producer {
     }
 
     /// Sets keys of the state topic in a transaction of their own.
-    pub(super) async fn set(
-        &mut self,
-        cluster: &Cluster,
-        state: &StateTopic,
-        values: &BTreeMap<String, Bytes>,
-    ) -> Result<(), Failure> {
-        self.write(cluster, &state_parts(state, values)).await.map_err(Failure::NotApplied)?;
-        self.commit(cluster).await
+    pub(super) async fn set(&mut self, state: &StateTopic, values: &BTreeMap<String, Bytes>) -> Result<(), Failure> {
+        self.write(&state_parts(state, values)).await.map_err(Failure::NotApplied)?;
+        self.commit().await
     }
 }
 

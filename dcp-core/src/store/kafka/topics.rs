@@ -4,17 +4,30 @@ use std::sync::Arc;
 
 use super::cluster::Cluster;
 use crate::error::{Error, Failure};
-use crate::kafka::{NewTopic, TopicDescription};
+use crate::kafka::{ConfigResource, NewTopic, TopicDescription};
 
 /// Replicas of the store's own topics, where there are as many brokers.
 const REPLICAS: i16 = 3;
+/// The setting that bounds a batch.
+const RECORD_MAX: &str = "max.message.bytes";
 /// How often it is looked for a topic that was just made.
 const LOOKS: u32 = 50;
 
 /// The state topic, made if it is missed.
 pub(super) async fn ensure_state(cluster: &Cluster) -> Result<TopicDescription, Error> {
     let partitions = cluster.settings.state_partitions;
-    ensure(cluster, cluster.names.state(), partitions, |topic| topic.with_config("cleanup.policy", "compact")).await
+    let policy = |topic: NewTopic| topic.with_config("cleanup.policy", "compact");
+    let topic = ensure(cluster, cluster.names.state(), partitions, policy).await?;
+    let count = topic.partitions.len();
+    if i32::try_from(count).ok() == Some(partitions) {
+        return Ok(topic);
+    }
+    let message = format!(
+        "topic {} has {count} partitions, the settings say {partitions}: it keeps the count it was made with, since a \
+         key's place follows from it",
+        topic.name
+    );
+    Err(Error::invalid("other-partition-count", message))
 }
 
 /// A topic of heartbeats.
@@ -79,6 +92,11 @@ fn in_sync(replicas: i16) -> i16 {
 
 /// Largest batch that a topic takes, in bytes.
 pub(super) async fn record_max(cluster: &Cluster, topic: &Arc<str>) -> Result<usize, Error> {
-    let _ = (cluster, topic);
-    Ok(2 << 20)
+    let resource = ConfigResource::Topic(Arc::clone(topic));
+    let found = cluster.client.describe_configs(std::slice::from_ref(&resource)).await?;
+    let value =
+        found.get(&resource).and_then(|configs| configs.get(RECORD_MAX)).and_then(|config| config.value.as_ref());
+    value.and_then(|value| value.parse().ok()).ok_or_else(|| {
+        Error::retry("no-setting", format!("topic {topic}: the cluster did not answer its {RECORD_MAX}: {value:?}"))
+    })
 }

@@ -4,6 +4,8 @@
 
 mod broker;
 mod calls;
+mod cuts;
+mod cutter;
 mod security;
 
 use std::process::ExitCode;
@@ -20,5 +22,10 @@ fn main() -> ExitCode {
         Case { name: "security::of_passwords", needs: NEEDS, run: &security::passwords },
         Case { name: "security::of_permissions", needs: NEEDS, run: &security::permissions },
         Case { name: "security::of_certificates", needs: NEEDS, run: &security::certificates },
+        Case { name: "cuts::of_reads", needs: NEEDS, run: &cuts::reads },
+        Case { name: "cuts::of_idempotent_writes", needs: NEEDS, run: &cuts::idempotent_writes },
+        Case { name: "cuts::of_plain_writes", needs: NEEDS, run: &cuts::plain_writes },
+        Case { name: "cuts::of_transactions", needs: NEEDS, run: &cuts::transactions },
+        Case { name: "cuts::of_new_topics", needs: NEEDS, run: &cuts::new_topics },
     ])
 }

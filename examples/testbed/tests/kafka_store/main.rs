@@ -3,7 +3,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod adoption;
 mod broker;
+mod crashes;
+mod rates;
+mod refusals;
+mod steps;
+mod writers;
 
 use std::process::ExitCode;
 
@@ -26,8 +32,24 @@ fn main() -> ExitCode {
             }
         })
         .collect();
-    let cases: Vec<Case<'_>> =
+    let mut cases: Vec<Case<'_>> =
         clauses.iter().zip(&runs).map(|((name, _), run)| Case { name, needs: NEEDS, run }).collect();
+    let more: [(&str, &dyn Fn()); 13] = [
+        ("writers::overtaken_by_another_process", &writers::overtaken),
+        ("writers::find_what_was_mirrored_elsewhere", &writers::mirrored_elsewhere),
+        ("writers::show_nothing_undecided_or_aborted", &writers::undecided_and_aborted),
+        ("writers::write_many_records", &writers::many),
+        ("adoption::of_a_topic_that_others_wrote", &adoption::adopted),
+        ("refusals::of_bad_input", &refusals::of_bad_input),
+        ("refusals::of_another_partition_count", &refusals::of_another_partition_count),
+        ("refusals::of_a_record_above_the_limit", &refusals::of_a_record_above_the_limit),
+        ("refusals::of_a_topic_made_anew", &refusals::of_a_topic_made_anew),
+        ("refusals::of_deleted_records", &refusals::of_deleted_records),
+        ("refusals::of_a_lost_state_topic", &refusals::of_a_lost_state_topic),
+        ("crashes::what_was_answered_is_there_once", &crashes::twenty_times),
+        ("rates::of_sixty_four_producers", &rates::measure),
+    ];
+    cases.extend(more.map(|(name, run)| Case { name, needs: NEEDS, run }));
     harness::run(&cases)
 }
 
