@@ -1,5 +1,5 @@
 //! A client for Kafka brokers, from version 4.0 on: what links, stores and guards need of the wire, with
-//! own types, and nothing of a consumer's group membership.
+//! own types, and nothing of a consumer's group membership; and the format of batches ([`batch`]).
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -83,7 +83,9 @@
 //!   the partition, is no longer recognised: it is in doubt at the deadline (`sequence-out-of-order`).
 //! - A listener that wants a password, asked without one, hangs up: the answer is `connection-lost` after
 //!   the deadline. Names are sent as they are written, without `SASLprep`, as Kafka's own clients do.
-//! - Compression, record formats and offsets translated are the business of who calls.
+//! - What a batch holds is read and written in [`batch`]; the client looks at its header only.
+
+pub mod batch;
 
 mod acls;
 mod client;

@@ -100,7 +100,7 @@
 //! | [`memory`] | models of the stores; a crash loses what was not synced |
 //! | [`store`], [`state`], `embedded` | event and state stores in one file (feature `embedded`) |
 //! | `remote` | ports over HTTP on loopback (feature `remote`) |
-//! | `kafka` | the Kafka wire client (feature `kafka`) |
+//! | `kafka` | the Kafka wire client and the batch format (feature `kafka`); the event store is in [`store`] |
 //! | `tls` | whom an encrypted connection trusts (feature `tls`) |
 //! | [`appends`] | appends as owner, with the lease checked before and after |
 //! | [`runbook`], [`recovery`], [`control_plane`] | plans, their steps, and the plane that drives them |

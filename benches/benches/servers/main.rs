@@ -71,9 +71,9 @@ async fn measure(subject: &dyn Subject, options: &Options) {
         subject.rival_is()
     );
     for producers in PRODUCERS {
-        let batches: Arc<Vec<_>> = Arc::new(
-            (0..producers).map(|nth| Batches::of_producer(u32::try_from(nth).unwrap_or(0) % PARTITIONS, nth)).collect(),
-        );
+        // Ids that no other number of producers has drawn.
+        let of = |nth| Batches::of_producer(u32::try_from(nth).unwrap_or(0) % PARTITIONS, producers * 1_000 + nth);
+        let batches: Arc<Vec<_>> = Arc::new((0..producers).map(of).collect());
         let (mut ours, mut theirs) = (Figures::default(), Figures::default());
         for round in 0..=options.rounds {
             let a = produce(&clock, &rival, &batches, options.round()).await;

@@ -4,15 +4,17 @@ mod cluster_id;
 mod folder;
 mod kept;
 mod members;
+mod plan;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::address::Address;
 use crate::error::Error;
 use crate::layout::{Group, Wanted, groups};
 use crate::obtain::{Progress, missing, obtain};
+use crate::proxy::Proxy;
 use crate::server::Server;
 use crate::tls::Tls;
 use folder::Folder;
@@ -20,7 +22,8 @@ use folder::Folder;
 /// Running servers. Letting go of it kills them and removes their data, unless those are kept.
 #[derive(Debug)]
 pub struct Bed {
-    // The servers go first, then the folder that holds their data.
+    // The proxies go first, then the servers, then the folder that holds their data.
+    proxies: Mutex<BTreeMap<String, Arc<Proxy>>>,
     servers: Vec<Arc<Server>>,
     tls: Tls,
     _folder: Folder,
@@ -70,7 +73,7 @@ impl Bed {
             let members = members::of(group, &place)?;
             servers.extend(members.into_iter().map(|member| Arc::new(Server::of(member))));
         }
-        let bed = Self { servers, tls, _folder: folder };
+        let bed = Self { proxies: Mutex::default(), servers, tls, _folder: folder };
         bed.each(|server| server.member().prepare().and_then(|()| server.launch()))?;
         bed.each(|server| {
             server.wait_ready()?;
@@ -88,6 +91,10 @@ impl Bed {
             // A panic of a thread goes on in this one.
             ended.try_for_each(|ended| ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         })
+    }
+
+    fn proxies(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Proxy>>> {
+        self.proxies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All servers.

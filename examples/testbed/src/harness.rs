@@ -2,6 +2,7 @@
 //! tools read it, and it can say of a test, while it runs, that a tool is missing. A table of clauses
 //! becomes one case for each clause: the names and the closures only have to live as long as the run.
 
+mod mounts;
 mod options;
 
 use std::fmt;
@@ -14,12 +15,15 @@ use crate::obtain::missing;
 use crate::supervise;
 use options::Options;
 
+/// A need besides servers: a user who may mount file systems.
+pub const MOUNTS: &str = "mounts";
+
 /// One test. It fails by a panic.
 #[derive(Clone, Copy)]
 pub struct Case<'a> {
     /// Its name, such as `postgres::answers`.
     pub name: &'a str,
-    /// The recipes whose servers it starts.
+    /// The recipes whose servers it starts, and [`MOUNTS`].
     pub needs: &'static [&'static str],
     /// The test.
     pub run: &'a dyn Fn(),
@@ -75,6 +79,7 @@ pub fn run(cases: &[Case<'_>]) -> ExitCode {
 
 fn end(case: &Case<'_>, require_all: bool) -> Ending {
     let absent = case.needs.iter().find_map(|need| match recipe(need) {
+        None if *need == MOUNTS => mounts::missing(),
         None => Some(format!("there is no recipe {need}")),
         Some(recipe) => missing(recipe).map(|error| error.to_string()),
     });

@@ -135,3 +135,17 @@ impl Statements {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Statements;
+
+    // Neither what is written nor what is read depends on what time the server thinks it is.
+    #[test]
+    fn no_statement_asks_for_the_time() {
+        let all = format!("{:?}", Statements::in_schema("s")).to_lowercase();
+        for word in ["now(", "timestamp", "current_", "localtime", "timeofday", "recorded_at", "interval"] {
+            assert!(!all.contains(word), "{word}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! An event store in the topics of a Kafka cluster (4.1 or newer).
+//!
+//! # Where things lie
+//!
+//! | What | Where |
+//! |---|---|
+//! | own log `(scope, partition)` | topic `SCOPE`, that partition |
+//! | mirror of a peer's log | topic `ORIGIN.SCOPE`, that partition |
+//! | heartbeats | topics of their own, by the same rule |
+//! | fences, cursors, the store's identity | one compacted topic, `dcp.store.internal` |
+//!
+//! Topics hold users' records and nothing else; on records that are appended through the store there are
+//! [headers](#headers) of it. Users' topics are made by users, with as many partitions in each region;
+//! the store makes its own.
+//!
+//! # How it writes
+//!
+//! - **One writer.** Each log has a transactional id. Whoever opens it fences the one before and aborts
+//!   what that one left open, then raises the fence under the id, then reads the log to its end.
+//! - **A group of batches is one transaction**, with its cursors. It was decided on a log that ended at
+//!   one offset; if it landed elsewhere, it is aborted.
+//! - **An unanswered commit is in doubt.** Before its next group the writer finds out, by renewing its own
+//!   session, which fences no successor, and by reading.
+//!
+//! # How it reads
+//!
+//! Up to the last stable offset, without aborted transactions. Each record of the store carries its rank
+//! and the digest of the log up to it, so that a topic which was truncated, made anew or written by
+//! somebody else is found out at the first record that does not continue the one before. A position is
+//! `(topic id, rank)`.
+//!
+//! # Headers
+//!
+//! `dcp-id`, `dcp-type`, `dcp-stream` (where the key is not the stream), `dcp-version`, `dcp-epoch`,
+//! `dcp-rank`, `dcp-prefix`. Events with headers that begin with `dcp-` are refused.
+//!
+//! # Topics that others wrote
+//!
+//! A record without these headers is read, and mirrored, as an event of type `kafka.record` (or
+//! `kafka.tombstone`): its id is a digest of topic id, partition and offset; its stream is the key; its
+//! version is counted from the first record of the topic; its epoch is 0. What then holds: order,
+//! positions, digests, and that nothing is missed or read twice. What does not: a producer that sends
+//! twice has two events; ids are other ones after the topic was made anew; a topic whose first records
+//! are gone cannot be adopted, since nobody can count versions. A foreign producer beside the store's
+//! writer is noticed at each append, which is then refused with `Retry` and decided again.
+//!
+//! # Limits
+//!
+//! - An id is appended once within [`KafkaEventSettings::id_horizon`] records of each log.
+//! - Ids in mirrors that another process writes are known after at most
+//!   [`KafkaEventSettings::mirror_lag`]; an append that cannot confirm it is refused with `Retry`.
+//! - Opening a writer reads its log once, from the first record on.
+//! - A log whose first records were deleted is read from its first record, and takes no more appends:
+//!   retention must be longer than what is needed of it.
+//! - What was answered survives the death of brokers' processes. Whether it survives a loss of power is a
+//!   matter of replicas and of brokers' flushing.
+//! - `commit_sequence` is the sum of the ends of all the store's topics: each commit adds records and
+//!   markers, and neither compaction nor retention takes from an end. It falls if a topic is deleted,
+//!   truncated or made anew, as it should: the witness then sees a store that went back.
+
+mod adopted;
+mod chain;
+mod cluster;
+mod core;
+mod headers;
+mod identity;
+mod index;
+mod laying;
+mod log;
+mod log_writer;
+mod logs;
+mod names;
+mod opening;
+mod page;
+mod producer;
+mod reader;
+mod settings;
+mod source;
+mod state;
+mod state_topic;
+mod topics;
+mod writer;
+
+pub use settings::KafkaEventSettings;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use self::core::Core;
+use crate::clock::{Clock, Entropy};
+use crate::error::{Error, Failure};
+use crate::kafka::KafkaClient;
+use crate::log::LogId;
+use crate::ownership::WriteGrant;
+use crate::ports::event_store::{EventStore, EventWriter, WriterRole};
+use crate::position::Cut;
+use crate::store::lanes::{Lane, LaneTasks};
+use cluster::Cluster;
+use logs::Logs;
+use names::Names;
+use writer::KafkaWriter;
+
+/// An [`EventStore`] in the topics of a cluster.
+#[derive(Debug)]
+pub struct KafkaEventStore {
+    core: Arc<Core>,
+    tasks: Arc<LaneTasks>,
+}
+
+impl KafkaEventStore {
+    /// Opens the store, or makes it: its own topic and identity, no users' topics. `entropy` names the
+    /// incarnation of a new store: use the operating system's.
+    ///
+    /// # Errors
+    /// `Invalid` for bad settings, another region's store or another count of state partitions;
+    /// `Refused` for a newer format, a cluster without transactions of version 2, or what the client may
+    /// not do; `Retry` while the cluster does not answer.
+    pub async fn open(
+        client: KafkaClient,
+        settings: KafkaEventSettings,
+        entropy: Arc<dyn Entropy>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
+        settings.check()?;
+        let names = Names::new(&settings)?;
+        let cluster = Cluster { client, settings, names, clock };
+        let (state, incarnation) = identity::establish(&cluster, &*entropy).await?;
+        let core = Arc::new(Core { cluster, state, logs: Logs::default(), incarnation });
+        Ok(Self { core, tasks: Arc::default() })
+    }
+}
+
+#[async_trait]
+impl EventStore for KafkaEventStore {
+    async fn open_writer(&self, logs: &[LogId], role: WriterRole) -> Result<Box<dyn EventWriter>, Failure> {
+        let writers = opening::open(&self.core, logs, &role).await?;
+        let lanes = writers.into_iter().map(|writer| (writer.log.id.clone(), Lane::new(writer))).collect();
+        let mirror = matches!(role, WriterRole::Mirror(_));
+        Ok(Box::new(KafkaWriter { tasks: Arc::clone(&self.tasks), mirror, lanes }))
+    }
+
+    async fn seal(&self, logs: &[LogId], grant: &WriteGrant) -> Result<Cut, Failure> {
+        opening::seal(&self.core, logs, grant).await
+    }
+}

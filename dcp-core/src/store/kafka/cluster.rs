@@ -1,0 +1,129 @@
+//! What all parts of a store share: the client, names, and deadlines.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::names::Names;
+use super::settings::KafkaEventSettings;
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::kafka::{KafkaClient, OffsetAt, TopicDescription, TopicId, TopicPartition};
+use crate::position::LogIncarnation;
+
+/// A cluster as one store sees it.
+#[derive(Debug)]
+pub(super) struct Cluster {
+    pub(super) client: KafkaClient,
+    pub(super) settings: KafkaEventSettings,
+    pub(super) names: Names,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+/// How far a read must have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// All that was decided when it was asked.
+    Stable,
+    /// All that was written when it was asked, which must then be decided.
+    Decided,
+}
+
+/// Where a partition stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing {
+    /// Offset that a read must reach.
+    pub(super) target: i64,
+    pub(super) high_watermark: i64,
+    pub(super) leader_epoch: i32,
+}
+
+impl Cluster {
+    /// Runs a read within the store's deadline.
+    pub(super) async fn within<T>(&self, read: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        tokio::select! {
+            biased;
+            done = read => done,
+            () = self.clock.sleep(self.settings.deadline) => Err(late(self.settings.deadline)),
+        }
+    }
+
+    /// One topic; none if there is none of that name.
+    pub(super) async fn topic(&self, name: &Arc<str>) -> Result<Option<TopicDescription>, Error> {
+        Ok(self.client.topics(Some(std::slice::from_ref(name))).await?.remove(name))
+    }
+
+    /// Where a partition stands, if its topic is still the same.
+    ///
+    /// # Errors
+    /// `Corrupt` if it is not.
+    pub(super) async fn standing(&self, place: &TopicPartition, id: TopicId, until: Until) -> Result<Standing, Error> {
+        let asked = std::slice::from_ref(place);
+        let stable = async {
+            match until {
+                Until::Stable => self.offset_of(place, OffsetAt::LastStable).await.map(Some),
+                Until::Decided => Ok(None),
+            }
+        };
+        let (topic, high, stable) =
+            tokio::join!(biased; self.topic(&place.topic), self.client.offsets(asked, OffsetAt::HighWatermark), stable);
+        let (topic, high, stable) = (topic?, found(high?, place)?, stable?);
+        let leader_epoch = check_id(topic.as_ref(), place, id)?;
+        Ok(Standing { target: stable.unwrap_or(high), high_watermark: high, leader_epoch })
+    }
+
+    /// One offset of a partition.
+    pub(super) async fn offset_of(&self, place: &TopicPartition, at: OffsetAt) -> Result<i64, Error> {
+        found(self.client.offsets(std::slice::from_ref(place), at).await?, place)
+    }
+
+    /// Refuses a partition whose topic is not the same any longer.
+    pub(super) async fn check_topic(&self, place: &TopicPartition, id: TopicId) -> Result<(), Error> {
+        check_id(self.topic(&place.topic).await?.as_ref(), place, id).map(drop)
+    }
+}
+
+fn found(found: BTreeMap<TopicPartition, crate::kafka::OffsetFound>, place: &TopicPartition) -> Result<i64, Error> {
+    let offset = found.get(place).map(|found| found.offset);
+    offset.ok_or_else(|| Error::retry("no-offset", format!("{place}: the cluster did not answer its offset")))
+}
+
+// The partition's leader epoch.
+fn check_id(topic: Option<&TopicDescription>, place: &TopicPartition, id: TopicId) -> Result<i32, Error> {
+    let Some(topic) = topic else {
+        let message = format!("topic {} of id {id} was deleted under the store; keep it closed", place.topic);
+        return Err(Error::corrupt("topic-gone", message));
+    };
+    if topic.id != id {
+        let message = format!(
+            "topic {} was made anew: its id was {id} and is {}; positions in the old one mean nothing here",
+            place.topic, topic.id
+        );
+        return Err(Error::corrupt("other-incarnation", message));
+    }
+    let partition = topic.partition(place.partition).ok_or_else(|| no_partition(place, topic))?;
+    Ok(partition.leader_epoch)
+}
+
+pub(super) fn no_partition(place: &TopicPartition, topic: &TopicDescription) -> Error {
+    let count = topic.partitions.len();
+    Error::invalid("no-partition", format!("{place}: the topic has {count} partitions; add some, or name another"))
+}
+
+pub(super) fn late(deadline: Duration) -> Error {
+    Error::retry("no-answer", format!("the cluster did not answer within {deadline:?}"))
+}
+
+/// A topic's id says which incarnation of its logs this is.
+pub(super) fn incarnation(id: TopicId) -> LogIncarnation {
+    LogIncarnation::from_bytes(*id.as_bytes())
+}
+
+/// Milliseconds since 1970, for the timestamps of records: retention and users' tools look at them, and
+/// nothing here does.
+#[allow(clippy::disallowed_methods)] // No decision depends on it.
+pub(super) fn wall_millis() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(0)
+}

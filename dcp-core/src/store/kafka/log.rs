@@ -1,0 +1,197 @@
+//! One log of the store, folded as far as it is asked for.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::chain::Chain;
+use super::cluster::{Cluster, Standing, Until, incarnation, no_partition};
+use super::index::Index;
+use super::page::{self, Page};
+use crate::clock::Moment;
+use crate::error::{Error, ErrorKind};
+use crate::kafka::{
+    FetchFrom, FetchRequest, Fetched, FetchedPartition, OffsetAt, TopicDescription, TopicId, TopicPartition,
+};
+use crate::log::LogId;
+
+/// Most bytes of one fetch.
+pub(super) const FETCH_BYTES: i32 = 4 << 20;
+/// Pause before it is looked again whether a transaction was decided; the longest, and the first.
+const PAUSE_MAX: Duration = Duration::from_millis(50);
+const PAUSE_MIN: Duration = Duration::from_millis(1);
+
+/// Where a read stands.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) chain: Chain,
+    pub(super) offset: i64,
+    /// Records up to this rank are passed over.
+    pub(super) after: u64,
+    /// Whether versions are counted on, though the store's own records say theirs.
+    pub(super) keeps_versions: bool,
+}
+
+/// A log, its topic and what is known of it.
+#[derive(Debug)]
+pub(super) struct Log {
+    pub(super) id: LogId,
+    pub(super) place: TopicPartition,
+    pub(super) topic: TopicId,
+    index: Mutex<Index>,
+    /// One fold at a time.
+    folding: tokio::sync::Mutex<()>,
+    /// Up to which moment its end is known.
+    confirmed: Mutex<Option<Moment>>,
+    /// Leader epoch under which the fold's place was last found in the log.
+    checked_epoch: Mutex<i32>,
+    /// Why nothing more is said of it.
+    broken: Mutex<Option<Error>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Log {
+    /// Looks the log up, and folds nothing yet.
+    pub(super) async fn open(cluster: &Cluster, id: &LogId, topic: &TopicDescription) -> Result<Self, Error> {
+        let partition = i32::try_from(id.partition()).unwrap_or(i32::MAX);
+        let place = TopicPartition::new(topic.name.clone(), partition);
+        let Some(found) = topic.partition(partition) else { return Err(no_partition(&place, topic)) };
+        let start = cluster.offset_of(&place, OffsetAt::LogStart).await?;
+        let index = Index::new(id.clone(), incarnation(topic.id), start, cluster.settings.id_horizon);
+        Ok(Self {
+            id: id.clone(),
+            place,
+            topic: topic.id,
+            index: Mutex::new(index),
+            folding: tokio::sync::Mutex::default(),
+            confirmed: Mutex::default(),
+            checked_epoch: Mutex::new(found.leader_epoch),
+            broken: Mutex::default(),
+        })
+    }
+
+    pub(super) fn index(&self) -> MutexGuard<'_, Index> {
+        lock(&self.index)
+    }
+
+    /// The moment as of which its end was last asked for and reached.
+    pub(super) fn confirmed(&self) -> Option<Moment> {
+        *lock(&self.confirmed)
+    }
+
+    /// Before the first record that there ever was, in order to count versions.
+    pub(super) fn first_place(&self) -> Place {
+        let chain = Chain::whole(self.id.clone(), incarnation(self.topic));
+        Place { chain, offset: 0, after: 0, keeps_versions: true }
+    }
+
+    /// Whatever was found to be wrong stays wrong until the store is opened again.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        lock(&self.broken).clone().map_or(Ok(()), Err)
+    }
+
+    /// Folds up to the log's end as of now.
+    ///
+    /// # Errors
+    /// `Retry` if the cluster does not answer in time, or a transaction stays undecided; `Corrupt` if the
+    /// log does not continue what was folded, and from then on.
+    pub(super) async fn catch_up(&self, cluster: &Cluster, until: Until) -> Result<(), Error> {
+        self.check()?;
+        let asked = cluster.clock.now();
+        let done = cluster.within(self.reach(cluster, until)).await;
+        match done {
+            Ok(()) => {
+                let mut confirmed = lock(&self.confirmed);
+                *confirmed = (*confirmed).max(Some(asked));
+                Ok(())
+            }
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                lock(&self.broken).get_or_insert_with(|| error.clone());
+                Err(error)
+            }
+            Err(error) => Err(error.at(&self.id)),
+        }
+    }
+
+    async fn reach(&self, cluster: &Cluster, until: Until) -> Result<(), Error> {
+        let standing = cluster.standing(&self.place, self.topic, until).await?;
+        self.check_place(cluster, &standing).await?;
+        if self.index().next() >= standing.target {
+            return Ok(());
+        }
+        let _folding = self.folding.lock().await;
+        let mut pause = PAUSE_MIN;
+        loop {
+            let (from, epoch) = {
+                let index = self.index();
+                (index.next(), index.leader_epoch())
+            };
+            if from >= standing.target {
+                return Ok(());
+            }
+            let page = fetch(cluster, &self.place, from, epoch).await?;
+            self.index().fold(&page)?;
+            pause = wait_for_decision(cluster, page.next > from, pause).await;
+        }
+    }
+
+    // A leader that has less than was folded has lost it, or never had it.
+    async fn check_place(&self, cluster: &Cluster, standing: &Standing) -> Result<(), Error> {
+        let (next, epoch) = {
+            let index = self.index();
+            (index.next(), index.leader_epoch())
+        };
+        if standing.high_watermark < next {
+            return Err(self.truncated(standing.high_watermark, next));
+        }
+        let Some(epoch) = epoch.filter(|_| standing.leader_epoch != *lock(&self.checked_epoch)) else { return Ok(()) };
+        let ends = cluster.client.epoch_ends(&[(self.place.clone(), epoch)]).await?;
+        if let Some(end) = ends.get(&self.place).and_then(|end| end.end_offset).filter(|end| *end < next) {
+            return Err(self.truncated(end, next));
+        }
+        *lock(&self.checked_epoch) = standing.leader_epoch;
+        Ok(())
+    }
+
+    fn truncated(&self, ends: i64, next: i64) -> Error {
+        let message = format!(
+            "{}: {} ends at offset {ends} and was read up to {next}: its tail was lost; keep it closed, compare with the \
+             mirrors",
+            self.id, self.place
+        );
+        Error::corrupt("truncated", message)
+    }
+}
+
+/// One fetch of what was decided, from this offset on, without a wait.
+pub(super) async fn fetch(
+    cluster: &Cluster,
+    place: &TopicPartition,
+    offset: i64,
+    last_fetched_epoch: Option<i32>,
+) -> Result<Page, Error> {
+    let fetched = only(cluster.client.fetch(request(place, offset, last_fetched_epoch)).await?, place)?;
+    page::read(fetched.records, &fetched.aborted, offset).map_err(|error| error.at(place))
+}
+
+/// Pauses where a fetch brought nothing: a transaction is not decided yet. Answers the next pause.
+pub(super) async fn wait_for_decision(cluster: &Cluster, moved: bool, pause: Duration) -> Duration {
+    if moved {
+        return PAUSE_MIN;
+    }
+    cluster.clock.sleep(pause).await;
+    (pause * 2).min(PAUSE_MAX)
+}
+
+pub(super) fn request(place: &TopicPartition, offset: i64, last_fetched_epoch: Option<i32>) -> FetchRequest {
+    let mut from = FetchFrom::new(place.clone(), offset);
+    from.last_fetched_epoch = last_fetched_epoch;
+    FetchRequest::new(vec![from]).with_bytes(1, FETCH_BYTES)
+}
+
+pub(super) fn only(fetched: Vec<Fetched>, place: &TopicPartition) -> Result<FetchedPartition, Error> {
+    let answer = fetched.into_iter().find(|fetched| fetched.partition == *place);
+    answer.ok_or_else(|| Error::retry("no-answer", format!("{place}: the cluster did not answer a fetch")))?.result
+}

@@ -1,0 +1,179 @@
+//! The reading half of the store.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::KafkaEventStore;
+use super::chain::{Chain, Taken};
+use super::cluster::Until;
+use super::core::Core;
+use super::log::{Log, Place, fetch};
+use super::reader::KafkaReader;
+use crate::error::Error;
+use crate::event::EventId;
+use crate::fence::Fence;
+use crate::ids::{CursorName, ScopeId};
+use crate::kafka::{OffsetAt, TopicDescription, TopicPartition};
+use crate::log::LogId;
+use crate::ports::event_store::{EventReader, EventSource, ReadFrom, Sighting, StoreIdentity};
+use crate::position::{Cut, PrefixDigest};
+use crate::store::admission::records_before;
+
+impl Core {
+    async fn caught_up(&self, log: &LogId, until: Until) -> Result<Arc<Log>, Error> {
+        let log = self.logs.get(&self.cluster, log).await?;
+        self.catch_up(&log, until).await?;
+        Ok(log)
+    }
+
+    /// Topics of the store that are there, and how much each partition has.
+    async fn high_watermarks(&self) -> Result<BTreeMap<TopicPartition, i64>, Error> {
+        let cluster = &self.cluster;
+        let mut names: Vec<_> = cluster.names.families().keys().cloned().collect();
+        names.push(cluster.names.state());
+        let ask = async {
+            let topics = cluster.client.topics(Some(&names)).await?;
+            self.state.check(topics.get(&cluster.names.state()))?;
+            let places: Vec<_> = topics.values().flat_map(places).collect();
+            cluster.client.offsets(&places, OffsetAt::HighWatermark).await
+        };
+        let found = cluster.within(ask).await?;
+        Ok(found.into_iter().map(|(place, found)| (place, found.offset)).collect())
+    }
+
+    /// Where to begin reading what comes after this rank.
+    async fn place_after(&self, log: &Log, rank: u64) -> Result<Place, Error> {
+        let start = self.cluster.offset_of(&log.place, OffsetAt::LogStart).await?;
+        let index = log.index();
+        if start == 0 && index.has_adopted_after(rank) {
+            return Ok(Place { after: rank, ..log.first_place() });
+        }
+        let (id, incarnation) = (log.id.clone(), index.incarnation());
+        let mark = index.mark_before(rank);
+        // The place that is known may be gone, or be the beginning of a log whose head is gone.
+        let headless = start > mark.offset || (mark.offset == index.first().offset && start > 0);
+        let (chain, offset) = if headless {
+            (Chain::headless(id, incarnation), start)
+        } else if mark.prefix.count == 0 {
+            (Chain::whole(id, incarnation), 0)
+        } else {
+            (Chain::after(id, incarnation, mark.prefix), mark.offset)
+        };
+        Ok(Place { chain, offset, after: rank, keeps_versions: false })
+    }
+
+    /// The log's prefix up to a record that it holds, read from the nearest place that is known.
+    async fn prefix_at(&self, log: &Log, count: u64) -> Result<PrefixDigest, Error> {
+        let mut place = self.place_after(log, count - 1).await?;
+        loop {
+            let page = fetch(&self.cluster, &log.place, place.offset, None).await?;
+            if page.next == place.offset {
+                let message = format!("{}: record {count} was read before and is not there", log.id);
+                return Err(Error::corrupt("truncated", message));
+            }
+            place.offset = page.next;
+            for record in &page.records {
+                match place.chain.take(record)? {
+                    Taken::NeedsVersions => {
+                        place = log.first_place();
+                        break;
+                    }
+                    Taken::Record(_) if place.chain.prefix().count == count => return Ok(place.chain.prefix()),
+                    Taken::Record(_) if place.chain.prefix().count > count => {
+                        let message = format!("{}: the first {count} records were deleted from the topic", log.id);
+                        return Err(Error::refused("records-gone", message));
+                    }
+                    Taken::Record(_) => {}
+                }
+            }
+        }
+    }
+}
+
+fn places(topic: &TopicDescription) -> impl Iterator<Item = TopicPartition> + '_ {
+    topic.partitions.iter().map(|partition| TopicPartition::new(Arc::clone(&topic.name), partition.partition))
+}
+
+#[async_trait]
+impl EventSource for KafkaEventStore {
+    async fn identity(&self) -> Result<StoreIdentity, Error> {
+        let sum = self.core.high_watermarks().await?.values().sum::<i64>();
+        Ok(StoreIdentity { incarnation: self.core.incarnation, commit_sequence: u64::try_from(sum).unwrap_or(0) })
+    }
+
+    async fn ends(&self, logs: &[LogId]) -> Result<Cut, Error> {
+        let mut cut = Cut::new();
+        for id in logs {
+            let log = self.core.caught_up(id, Until::Stable).await?;
+            let end = log.index().end()?;
+            cut.insert(id.clone(), end);
+        }
+        Ok(cut)
+    }
+
+    async fn logs(&self) -> Result<Vec<LogId>, Error> {
+        let families = self.core.cluster.names.families();
+        let mut logs = Vec::new();
+        for (place, high) in self.core.high_watermarks().await? {
+            let (Some(family), Ok(partition)) = (families.get(&place.topic), u32::try_from(place.partition)) else {
+                continue;
+            };
+            if high > 0 {
+                let log = self.core.caught_up(&family.log(partition), Until::Stable).await?;
+                let held = log.index().end()?.prefix.count > 0;
+                logs.extend(held.then(|| log.id.clone()));
+            }
+        }
+        logs.sort();
+        Ok(logs)
+    }
+
+    async fn fence(&self, log: &LogId) -> Result<Fence, Error> {
+        self.core.state.fence(&self.core.cluster, log).await
+    }
+
+    async fn prefix(&self, log: &LogId, count: u64) -> Result<Option<PrefixDigest>, Error> {
+        if count == 0 {
+            return Ok(Some(PrefixDigest::EMPTY));
+        }
+        let log = self.core.caught_up(log, Until::Stable).await?;
+        let end = log.index().end()?.prefix;
+        if count >= end.count {
+            return Ok((count == end.count).then_some(end));
+        }
+        self.core.cluster.within(self.core.prefix_at(&log, count)).await.map(Some)
+    }
+
+    async fn sightings(&self, scope: &ScopeId, partition: u32, ids: &[EventId]) -> Result<Vec<Sighting>, Error> {
+        let mut sightings = Vec::new();
+        for log in self.core.logs.of_partition(&self.core.cluster, scope, partition).await? {
+            self.core.catch_up(&log, Until::Decided).await?;
+            sightings.extend(log.index().sightings(ids.iter()));
+        }
+        Ok(sightings)
+    }
+
+    async fn cursor(&self, name: &CursorName) -> Result<Option<Bytes>, Error> {
+        self.core.state.cursor(&self.core.cluster, name).await
+    }
+
+    async fn open_reader(&self, log: &LogId, from: ReadFrom) -> Result<Box<dyn EventReader>, Error> {
+        let log = match from {
+            ReadFrom::Start => self.core.logs.get(&self.core.cluster, log).await?,
+            ReadFrom::After(_) => self.core.caught_up(log, Until::Decided).await?,
+        };
+        log.check()?;
+        let after = match from {
+            ReadFrom::Start => 0,
+            ReadFrom::After(_) => {
+                let end = log.index().end()?;
+                records_before(&log.id, &end, from)?
+            }
+        };
+        let place = self.core.cluster.within(self.core.place_after(&log, after)).await?;
+        Ok(Box::new(KafkaReader::new(Arc::clone(&self.core), log, place)))
+    }
+}

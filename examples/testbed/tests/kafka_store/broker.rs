@@ -1,0 +1,115 @@
+//! One broker for all cases, which run one after the other, each in a namespace of its own.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use dcp_core::Error;
+use dcp_core::clock::{SeededEntropy, SystemClock};
+use dcp_core::kafka::{KafkaClient, KafkaSettings, NewTopic};
+use dcp_core::ports::EventStore;
+use dcp_core::store::kafka::{KafkaEventSettings, KafkaEventStore};
+use dcp_core::testing::event_store::EventStoreFixture;
+use dcp_core::testing::fixtures::{east, orders, west};
+use testbed::{Bed, Server, Wanted};
+
+pub(crate) const NEEDS: &[&str] = &["kafka"];
+/// Partitions of users' topics, as many as the clauses use.
+pub(crate) const PARTITIONS: i32 = 8;
+
+static BED: LazyLock<Bed> = LazyLock::new(|| Bed::start(&Wanted::one("kafka"), &|line| eprintln!("  {line}")).unwrap());
+static NAMESPACES: AtomicU32 = AtomicU32::new(0);
+
+/// The broker.
+pub(crate) fn broker() -> Arc<Server> {
+    BED.server("kafka-a").unwrap()
+}
+
+/// Runs a test on two threads, as the services that it stands for.
+pub(crate) fn block_on<T>(test: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(test)
+}
+
+/// A client of it.
+pub(crate) fn client() -> KafkaClient {
+    let settings = KafkaSettings::new([broker().address("plain").unwrap().to_string()])
+        .with_deadline(Duration::from_secs(10))
+        .with_request_deadline(Duration::from_secs(5));
+    KafkaClient::new(settings, Arc::new(SystemClock::new()), entropy()).unwrap()
+}
+
+pub(crate) fn entropy() -> Arc<SeededEntropy> {
+    Arc::new(SeededEntropy::from_system().unwrap())
+}
+
+/// What nothing else in the cluster is called by.
+pub(crate) fn fresh_namespace() -> String {
+    format!("case-{}.", NAMESPACES.fetch_add(1, Ordering::SeqCst))
+}
+
+/// Users' topics: the region's own and the mirror of its peer's.
+pub(crate) async fn make_topics(namespace: &str) {
+    for name in ["orders", "east.orders"] {
+        make_topic(&format!("{namespace}{name}"), PARTITIONS).await;
+    }
+}
+
+/// A topic that takes the largest events.
+pub(crate) async fn make_topic(name: &str, partitions: i32) {
+    let topic = NewTopic::new(name, partitions, 1).with_config("max.message.bytes", "2097152");
+    let client = client();
+    let outcomes = client.create_topics(&[topic]).await.unwrap();
+    assert!(outcomes.into_values().all(|outcome| outcome.is_ok()));
+    // Shown to readers a moment later.
+    loop {
+        let shown = client.topics(Some(&[name.into()])).await.unwrap();
+        if shown.values().any(|topic| topic.partitions.iter().all(|partition| partition.leader.is_some())) {
+            return;
+        }
+    }
+}
+
+pub(crate) fn settings(namespace: &str) -> KafkaEventSettings {
+    KafkaEventSettings::new(west()).with_scope(orders()).with_peers([east()]).with_namespace(namespace)
+}
+
+/// Opens the store of a namespace, or makes it.
+pub(crate) async fn open(namespace: &str) -> Result<Arc<KafkaEventStore>, Error> {
+    open_as(settings(namespace)).await
+}
+
+/// The same with other settings.
+pub(crate) async fn open_as(settings: KafkaEventSettings) -> Result<Arc<KafkaEventStore>, Error> {
+    let store = KafkaEventStore::open(client(), settings, entropy(), Arc::new(SystemClock::new())).await?;
+    Ok(Arc::new(store))
+}
+
+/// A store whose crash is the death of the broker's process.
+pub(crate) struct OnBroker {
+    namespace: String,
+    store: Option<Arc<KafkaEventStore>>,
+}
+
+#[async_trait]
+impl EventStoreFixture for OnBroker {
+    async fn start() -> Self {
+        let namespace = fresh_namespace();
+        make_topics(&namespace).await;
+        let store = Some(open(&namespace).await.unwrap());
+        Self { namespace, store }
+    }
+
+    fn store(&self) -> Arc<dyn EventStore> {
+        self.store.clone().unwrap()
+    }
+
+    async fn crash(&mut self) {
+        tokio::task::block_in_place(|| broker().kill().unwrap());
+        drop(self.store.take());
+        tokio::task::block_in_place(|| broker().start().unwrap());
+        self.store = Some(open(&self.namespace).await.unwrap());
+    }
+}
