@@ -26,7 +26,6 @@ use subject::Subject;
 
 /// Partitions that all producers share.
 const PARTITIONS: u32 = 16;
-const PRODUCERS: [usize; 3] = [1, 64, 512];
 
 fn main() -> ExitCode {
     testbed::supervise::if_asked();
@@ -70,7 +69,7 @@ async fn measure(subject: &dyn Subject, options: &Options) {
         "p99",
         subject.rival_is()
     );
-    for producers in PRODUCERS {
+    for &producers in &options.producers {
         // Ids that no other number of producers has drawn.
         let of = |nth| Batches::of_producer(u32::try_from(nth).unwrap_or(0) % PARTITIONS, producers * 1_000 + nth);
         let batches: Arc<Vec<_>> = Arc::new((0..producers).map(of).collect());
