@@ -6,6 +6,7 @@
 
 #![allow(missing_docs, clippy::expect_used, reason = "a benchmark that cannot be set up must stop, with the reason")]
 
+mod kafka;
 mod options;
 mod postgres;
 mod produce;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 
 use benches::{Batches, runtime};
 use dcp_core::clock::SystemClock;
-use dcp_core::ports::event_store::WriterRole;
+use dcp_core::ports::event_store::{EventWriter, WriterRole};
 use dcp_core::testing::fixtures::{TwoRegions, orders, partition_log, slice_b, west};
 
 use options::Options;
@@ -52,8 +53,9 @@ async fn measure(subject: &dyn Subject, options: &Options) {
     let store = subject.store().await;
     let logs: Vec<_> = (0..PARTITIONS).map(|partition| partition_log(&west(), partition)).collect();
     let grant = TwoRegions::new().grant(&slice_b(&orders()), &west(), 1);
-    let writer = store.open_writer(&logs, WriterRole::Owner(grant)).await.expect("a fresh store");
-    let own: Arc<dyn Target> = Arc::new(OwnWriter(writer));
+    let writer: Arc<dyn EventWriter> =
+        Arc::from(store.open_writer(&logs, WriterRole::Owner(grant)).await.expect("a fresh store"));
+    let own: Arc<dyn Target> = Arc::new(OwnWriter(Arc::clone(&writer)));
     let rival: Arc<dyn Target> = Arc::from(subject.rival().await);
     println!(
         "{}; {PARTITIONS} partitions, 1 event of 110 bytes a batch, {} s an arm",
@@ -92,5 +94,6 @@ async fn measure(subject: &dyn Subject, options: &Options) {
             ours.rate() / theirs.rate(),
         );
     }
-    read::measure(&clock, &*store, subject, &logs).await;
+    read::fill(subject, &writer, logs.len()).await;
+    read::measure(&clock, &store, subject, &logs).await;
 }

@@ -21,7 +21,7 @@ impl Options {
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--store" => {
-                    options.store = arguments.next().ok_or("--store needs a name: postgres")?;
+                    options.store = arguments.next().ok_or("--store needs a name: postgres or kafka")?;
                     options.named = true;
                 }
                 "--producers" => {
