@@ -7,7 +7,13 @@
 //!   snapshot arithmetic: a rank is never visible before the ranks below it;
 //! - the **fence** and the **session** are compared under the same lock that a seal takes, so that a
 //!   seal waits for what is under way and nothing below it lands afterwards;
-//! - batches that wait at one log go **together** in one transaction.
+//! - batches that wait at one log go **together** in one transaction, and behind a tail that the store
+//!   still knows it is one statement: it compares the log's row, moves it and writes the records, or
+//!   writes nothing if the row has changed, and then the log is locked and read.
+//!
+//! No other session's transaction holds a reader back. A session that holds a log's row holds its
+//! writers back: they give up in time, and their error and the event
+//! [`LOCK_HELD`](crate::telemetry::LOCK_HELD) name it. The server's clock decides nothing.
 //!
 //! # Limits
 //!

@@ -63,14 +63,7 @@ impl Statements {
                 "SELECT s.incarnation, s.region, s.system_identifier, c.last_value, k.system_identifier \
                  FROM {schema}.store s, {schema}.commits c, pg_control_system() k"
             ),
-            add_logs: format!(
-                "INSERT INTO {schema}.logs (scope, origin, partition, digest, fence) \
-                 SELECT n.scope, n.origin, n.partition, $4, $5 \
-                 FROM unnest($1::text[], $2::text[], $3::bigint[]) AS n (scope, origin, partition) \
-                 WHERE NOT EXISTS (SELECT FROM {schema}.logs l \
-                 WHERE l.scope = n.scope AND l.partition = n.partition AND l.origin = n.origin) \
-                 ORDER BY {LOCK_ORDER}, n.origin COLLATE \"C\" ON CONFLICT (scope, partition, origin) DO NOTHING"
-            ),
+            add_logs: add_logs(schema),
             lock_partitions: format!(
                 "SELECT {LOG_COLUMNS} FROM {schema}.logs n WHERE (scope, partition) IN \
                  (SELECT * FROM unnest($1::text[], $2::bigint[])) ORDER BY {LOCK_ORDER}, log_id FOR UPDATE OF n"
@@ -86,13 +79,7 @@ impl Statements {
                 "SELECT {LOG_COLUMNS} FROM {schema}.logs WHERE scope = $1 AND partition = $2 ORDER BY log_id"
             ),
             logs_held: format!("SELECT {LOG_COLUMNS} FROM {schema}.logs WHERE records > 0"),
-            set_sessions: format!(
-                "UPDATE {schema}.logs l SET fence = n.fence, \
-                 owner_session = CASE $3::int WHEN 0 THEN $4::uuid ELSE owner_session END, \
-                 mirror_session = CASE $3::int WHEN 1 THEN $4::uuid ELSE mirror_session END, \
-                 companion_session = CASE $3::int WHEN 2 THEN $4::uuid ELSE companion_session END \
-                 FROM unnest($1::int[], $2::text[]) AS n (log_id, fence) WHERE l.log_id = n.log_id"
-            ),
+            set_sessions: set_sessions(schema),
             versions: format!(
                 "SELECT s.stream, (SELECT max(r.version) FROM {schema}.records r \
                  WHERE r.log_id = $1 AND r.stream = s.stream) FROM unnest($2::bytea[]) AS s (stream)"
@@ -128,16 +115,41 @@ impl Statements {
                 "SELECT r.prefix FROM {schema}.records r JOIN {schema}.logs l USING (log_id) \
                  WHERE l.scope = $1 AND l.origin = $2 AND l.partition = $3 AND r.rank = $4"
             ),
-            records: format!(
-                "SELECT {READ_COLUMNS} FROM (SELECT {READ_COLUMNS}, \
-                 sum(octet_length(payload) + octet_length(headers)) OVER (ORDER BY rank ROWS UNBOUNDED PRECEDING) \
-                 AS bytes FROM {schema}.records WHERE log_id = (SELECT log_id FROM {schema}.logs \
-                 WHERE scope = $1 AND origin = $2 AND partition = $3) AND rank > $4 ORDER BY rank LIMIT $5\
-                 ) page WHERE bytes <= $6 OR rank = $4 + 1 ORDER BY rank"
-            ),
+            records: records(schema),
             counts: format!("SELECT scope, origin, partition, records FROM {schema}.logs"),
         }
     }
+}
+
+fn add_logs(schema: &str) -> String {
+    format!(
+        "INSERT INTO {schema}.logs (scope, origin, partition, digest, fence) \
+         SELECT n.scope, n.origin, n.partition, $4, $5 \
+         FROM unnest($1::text[], $2::text[], $3::bigint[]) AS n (scope, origin, partition) \
+         WHERE NOT EXISTS (SELECT FROM {schema}.logs l \
+         WHERE l.scope = n.scope AND l.partition = n.partition AND l.origin = n.origin) \
+         ORDER BY {LOCK_ORDER}, n.origin COLLATE \"C\" ON CONFLICT (scope, partition, origin) DO NOTHING"
+    )
+}
+
+fn set_sessions(schema: &str) -> String {
+    format!(
+        "UPDATE {schema}.logs l SET fence = n.fence, \
+         owner_session = CASE $3::int WHEN 0 THEN $4::uuid ELSE owner_session END, \
+         mirror_session = CASE $3::int WHEN 1 THEN $4::uuid ELSE mirror_session END, \
+         companion_session = CASE $3::int WHEN 2 THEN $4::uuid ELSE companion_session END \
+         FROM unnest($1::int[], $2::text[]) AS n (log_id, fence) WHERE l.log_id = n.log_id"
+    )
+}
+
+fn records(schema: &str) -> String {
+    format!(
+        "SELECT {READ_COLUMNS} FROM (SELECT {READ_COLUMNS}, \
+         sum(octet_length(payload) + octet_length(headers)) OVER (ORDER BY rank ROWS UNBOUNDED PRECEDING) \
+         AS bytes FROM {schema}.records WHERE log_id = (SELECT log_id FROM {schema}.logs \
+         WHERE scope = $1 AND origin = $2 AND partition = $3) AND rank > $4 ORDER BY rank LIMIT $5\
+         ) page WHERE bytes <= $6 OR rank = $4 + 1 ORDER BY rank"
+    )
 }
 
 // An id that is held anywhere, in another scope too, makes it write nothing: whoever then locks and looks

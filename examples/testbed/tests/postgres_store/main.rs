@@ -15,6 +15,7 @@ mod readers;
 mod refusals;
 mod server;
 mod silence;
+mod turns;
 
 use std::process::ExitCode;
 
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         Case { name: "encryption::is_made_or_refused_with_the_reason", needs: NEEDS, run: &encryption::all },
         Case { name: "migrations::are_made_once_by_many_at_once", needs: NEEDS, run: &migrations::all },
         Case { name: "locks::a_held_row_is_named_with_its_holder", needs: NEEDS, run: &locks::named },
+        Case { name: "turns::of_two_processes_know_no_stale_tail", needs: NEEDS, run: &turns::taken },
         Case { name: "silence::of_a_half_open_connection_loses_nothing", needs: NEEDS, run: &silence::half_open },
         Case { name: "read_only::servers_are_refused_and_lose_nothing", needs: NEEDS, run: &read_only::all },
         Case { name: "disk_full::writes_nothing_until_there_is_room", needs: disk_full::NEEDS, run: &disk_full::room },
