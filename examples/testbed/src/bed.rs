@@ -13,9 +13,9 @@ use crate::address::Address;
 use crate::error::Error;
 use crate::layout::{Group, Wanted, groups};
 use crate::network::Network;
-use crate::obtain::{NAMESPACES, Progress, lacking, missing, obtain};
+use crate::obtain::{NAMESPACES, Progress, SMALL_DISKS, lacking, missing, obtain};
 use crate::proxy::Proxy;
-use crate::server::{Place, Server};
+use crate::server::{Disk, Place, Server};
 use crate::tls::Tls;
 use folder::Folder;
 
@@ -40,6 +40,9 @@ impl Bed {
         let groups = groups(wanted)?;
         let homes = homes(&groups, progress)?;
         let folder = Folder::fresh()?;
+        if let Some(missing) = wanted.disk_bytes.and_then(|_| lacking(SMALL_DISKS)) {
+            return Err(missing);
+        }
         let network = wanted.namespaces.then(|| network(&groups, &folder)).transpose()?;
         let (mut places, mut hosts) = (BTreeMap::new(), Vec::new());
         for name in groups.iter().map(Group::place) {
@@ -52,7 +55,11 @@ impl Bed {
         for group in &groups {
             let place = &places[group.place()];
             let members = members::of(group, &homes[group.recipe.name], &tls, folder.path(), place)?;
-            for member in members {
+            for mut member in members {
+                if let Some(bytes) = wanted.disk_bytes {
+                    let log = folder.path().join("disks.log");
+                    member.disk = Some(Disk::mount(member.data.join(member.recipe.stores_in), bytes, &log)?);
+                }
                 let ports = member.ports.iter();
                 ports.for_each(|(name, port)| {
                     network.iter().for_each(|network| network.listens(group.place(), name, port.number()))

@@ -18,7 +18,8 @@ use options::Options;
 pub struct Case<'a> {
     /// Its name, such as `postgres::answers`.
     pub name: &'a str,
-    /// The recipes whose servers it starts, and [`crate::NAMESPACES`] if it cuts the network.
+    /// The recipes whose servers it starts, and what it needs of the machine: [`crate::NAMESPACES`],
+    /// [`crate::SMALL_DISKS`], [`crate::FAKE_CLOCK`].
     pub needs: &'static [&'static str],
     /// The test.
     pub run: &'a dyn Fn(),

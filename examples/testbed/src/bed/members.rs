@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Mutex;
 
 use super::cluster_id;
 use crate::catalog::Members;
@@ -52,6 +53,8 @@ pub(super) fn of(group: &Group, home: &Path, tls: &Tls, data: &Path, place: &Pla
             values,
             data,
             place: place.clone(),
+            disk: None,
+            clock_off: Mutex::default(),
             certificate: tls.server(),
         });
     }

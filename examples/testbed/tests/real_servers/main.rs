@@ -5,6 +5,7 @@
 mod brokers;
 mod command;
 mod each;
+mod hurting;
 mod identities;
 mod network;
 mod obtaining;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         postgres_users::CASES,
         network::CASES,
         plans::CASES,
+        hurting::CASES,
         outliving::CASES,
         command::CASES,
         obtaining::CASES,
