@@ -14,9 +14,9 @@ use crate::address::Address;
 use crate::error::Error;
 use crate::layout::{Group, Wanted, groups};
 use crate::network::Network;
-use crate::obtain::{NAMESPACES, Progress, lacking, missing, obtain};
+use crate::obtain::{NAMESPACES, Progress, SMALL_DISKS, lacking, missing, obtain};
 use crate::proxy::Proxy;
-use crate::server::{Place, Server};
+use crate::server::{Disk, Place, Server};
 use crate::tls::Tls;
 use folder::Folder;
 
@@ -64,6 +64,9 @@ impl Bed {
         progress: Progress<'_>,
     ) -> Result<Self, Error> {
         let clusters = kept::clusters(&folder, groups)?;
+        if let Some(missing) = wanted.disk_bytes.and_then(|_| lacking(SMALL_DISKS)) {
+            return Err(missing);
+        }
         let network = wanted.namespaces.then(|| network(groups, &folder)).transpose()?;
         let (mut places, mut hosts) = (BTreeMap::new(), Vec::new());
         for name in groups.iter().map(Group::place) {
@@ -81,7 +84,11 @@ impl Bed {
                 cluster: &clusters[&group.name],
                 place: &places[group.place()],
             };
-            for member in members::of(group, &ground)? {
+            for mut member in members::of(group, &ground)? {
+                if let Some(bytes) = wanted.disk_bytes {
+                    let log = folder.path().join("disks.log");
+                    member.disk = Some(Disk::mount(member.data.join(member.recipe.stores_in), bytes, &log)?);
+                }
                 let ports = member.ports.iter();
                 ports.for_each(|(name, port)| {
                     network.iter().for_each(|network| network.listens(group.place(), name, port.number()))

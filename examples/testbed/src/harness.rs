@@ -2,7 +2,6 @@
 //! tools read it, and it can say of a test, while it runs, that a tool is missing. A table of clauses
 //! becomes one case for each clause: the names and the closures only have to live as long as the run.
 
-mod mounts;
 mod options;
 
 use std::fmt;
@@ -14,15 +13,13 @@ use crate::obtain::lacking;
 use crate::supervise;
 use options::Options;
 
-/// A need besides servers: a user who may mount file systems.
-pub const MOUNTS: &str = "mounts";
-
 /// One test. It fails by a panic.
 #[derive(Clone, Copy)]
 pub struct Case<'a> {
     /// Its name, such as `postgres::answers`.
     pub name: &'a str,
-    /// The recipes whose servers it starts, [`crate::NAMESPACES`] if it cuts the network, and [`MOUNTS`].
+    /// The recipes whose servers it starts, and what it needs of the machine: [`crate::NAMESPACES`],
+    /// [`crate::SMALL_DISKS`], [`crate::FAKE_CLOCK`].
     pub needs: &'static [&'static str],
     /// The test.
     pub run: &'a dyn Fn(),
@@ -77,10 +74,7 @@ pub fn run(cases: &[Case<'_>]) -> ExitCode {
 }
 
 fn end(case: &Case<'_>, require_all: bool) -> Ending {
-    let absent = case.needs.iter().find_map(|&need| match need {
-        MOUNTS => mounts::missing(),
-        need => lacking(need).map(|error| error.to_string()),
-    });
+    let absent = case.needs.iter().find_map(|need| lacking(need).map(|error| error.to_string()));
     let ending = match absent {
         Some(reason) if require_all => Ending::Failed(reason),
         Some(reason) => Ending::Skipped(reason),

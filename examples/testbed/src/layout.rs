@@ -23,6 +23,9 @@ pub struct Wanted {
     pub names: Vec<String>,
     /// Each region, and the witness, in a network namespace of its own. It needs root, `ip` and `nft`.
     pub namespaces: bool,
+    /// Each server's data on a disk of its own of so many bytes, in memory; none: on the machine's. It needs
+    /// root. Postgres takes 128 MiB to begin with.
+    pub disk_bytes: Option<u64>,
     /// Kafka brokers in the first region, 1 or more; the other regions have one. [`Wanted::brokers`] asks for them.
     pub brokers: u32,
     /// Three more etcd members, one cluster that belongs to no region. Only if etcd is wanted.
@@ -31,7 +34,15 @@ pub struct Wanted {
 
 impl Default for Wanted {
     fn default() -> Self {
-        Self { only: Vec::new(), regions: 2, names: Vec::new(), namespaces: false, brokers: 1, witness: true }
+        Self {
+            only: Vec::new(),
+            regions: 2,
+            names: Vec::new(),
+            namespaces: false,
+            disk_bytes: None,
+            brokers: 1,
+            witness: true,
+        }
     }
 }
 
@@ -73,6 +84,13 @@ impl Wanted {
     #[must_use]
     pub fn with_namespaces(self) -> Self {
         Self { namespaces: true, ..self }
+    }
+
+    /// The same with each server's data on a small disk of its own, so that [`crate::Server::fill_disk`] can fill
+    /// it. It needs root; a [`crate::harness::Case`] says so by needing [`crate::SMALL_DISKS`].
+    #[must_use]
+    pub fn with_disks_of(self, bytes: u64) -> Self {
+        Self { disk_bytes: Some(bytes), ..self }
     }
 
     /// Only the three members of the witness.

@@ -17,7 +17,8 @@ use crate::catalog::{Obtain, Recipe};
 use crate::error::Error;
 
 pub(crate) use command::run;
-pub use tools::{NAMESPACES, lacking, missing};
+pub use tools::{FAKE_CLOCK, NAMESPACES, SMALL_DISKS, lacking, missing};
+pub(crate) use tools::{FAKE_CLOCK_CURE, libfaketime};
 
 /// Hears what is going on, a line at a time.
 pub type Progress<'a> = &'a (dyn Fn(&str) + Sync);

@@ -1,5 +1,7 @@
 //! A real server: started, watched, hurt and stopped.
 
+mod disk;
+mod hurting;
 mod member;
 mod supervised;
 mod supervisor;
@@ -16,6 +18,7 @@ use crate::error::Error;
 use crate::proxy::Proxy;
 use crate::ready;
 
+pub(crate) use disk::Disk;
 pub(crate) use member::{Member, Place, tail};
 pub(crate) use supervised::Supervised;
 pub(crate) use wrapping::DIES_WITH_PARENT;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Mutex;
 
 use crate::catalog::Members;
 use crate::error::Error;
@@ -64,6 +65,8 @@ pub(super) fn of(group: &Group, ground: &Ground<'_>) -> Result<Vec<Member>, Erro
             values,
             data,
             place: ground.place.clone(),
+            disk: None,
+            clock_off: Mutex::default(),
             certificate: ground.tls.server(),
         });
     }

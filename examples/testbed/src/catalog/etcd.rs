@@ -41,6 +41,9 @@ pub(super) const ETCD: Recipe = Recipe {
     deadline: Duration::from_secs(60),
     stop: Stop::Terminate,
     environment: &[("", "{clients}")],
+    stores_in: "etcd",
+    standby: None,
+    asks_libc_for_time: false,
     certificate: None,
     proxied: ("client", None),
 };

@@ -73,6 +73,9 @@ pub(super) const KAFKA: Recipe = Recipe {
     deadline: Duration::from_secs(120),
     stop: Stop::Terminate,
     environment: &[("", "{bootstrap}"), ("_SCRAM", "{bootstrap_scram}"), ("_TLS", "{bootstrap_tls}")],
+    stores_in: "log",
+    standby: None,
+    asks_libc_for_time: true,
     certificate: Some("certificate.pem"),
     proxied: ("proxied", Some("front")),
 };

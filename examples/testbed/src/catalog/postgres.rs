@@ -86,6 +86,9 @@ pub(super) const POSTGRES: Recipe = Recipe {
         ("_PASSWORD", "postgres://alice:alice-secret@{host}:{port:sql}/postgres"),
         ("_TLS", "postgres://carol:carol-secret@{host}:{port:sql}/postgres?sslmode=require"),
     ],
+    stores_in: "cluster",
+    standby: Some("cluster/standby.signal"),
+    asks_libc_for_time: true,
     certificate: Some("certificate.pem"),
     proxied: ("sql", None),
 };

@@ -43,6 +43,12 @@ pub struct Recipe {
     pub stop: Stop,
     /// What a command run in the testbed finds in its environment: suffix and text.
     pub environment: &'static [(&'static str, &'static str)],
+    /// The folder in the data directory that holds what it stores.
+    pub stores_in: &'static str,
+    /// The file in the data directory that makes it start as a standby.
+    pub standby: Option<&'static str>,
+    /// It asks the C library for the time, so that a library put before that can tell it another.
+    pub asks_libc_for_time: bool,
     /// The file in the data directory that holds the key and the certificate it shows over TLS.
     pub certificate: Option<&'static str>,
     /// The port in front of which a fault proxy stands, and the one that the server tells clients

@@ -1,11 +1,14 @@
 //! Addresses that no other testbed on this machine has: a block of the range for benchmarks (RFC 2544), which
 //! no network uses, held by a lock on a file as long as its owner lives.
 
-use std::fs::{File, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::net::Ipv4Addr;
+use std::path::Path;
 
-use crate::cache;
 use crate::error::Error;
+
+/// The locks. One place for the whole machine, and gone after a reboot: two caches are one network.
+const LOCKS: &str = "/run/control-plane-testbed/networks";
 
 /// 198.18.0.0/15 has so many blocks of 256 addresses.
 const BLOCKS: u16 = 512;
@@ -20,7 +23,8 @@ pub(super) struct Block {
 impl Block {
     /// Takes a free one.
     pub(super) fn take() -> Result<Self, Error> {
-        let folder = cache::folder("networks")?;
+        let folder = Path::new(LOCKS);
+        fs::create_dir_all(folder).map_err(Error::path("create", folder))?;
         for number in 0..BLOCKS {
             let path = folder.join(format!("{number}.lock"));
             let held = File::create(&path).map_err(Error::path("create", &path))?;
@@ -66,11 +70,12 @@ mod tests {
 
     #[test]
     fn blocks_and_their_addresses_differ() {
-        let (one, other) = (Block::take().unwrap(), Block::take().unwrap());
+        let block = |number| Block { number, _held: tempfile::tempfile().unwrap() };
+        let (one, other) = (block(0), block(1));
         assert_ne!((one.range(), one.cable()), (other.range(), other.cable()));
         assert_ne!(one.near(0), one.far(0));
         assert_ne!(one.near(0), one.near(1));
-        let last = Block { number: 511, _held: tempfile::tempfile().unwrap() };
+        let last = block(511);
         assert_eq!(
             (last.near(6).to_string(), last.range()),
             ("198.19.255.26".to_owned(), "198.19.255.0/24".to_owned())

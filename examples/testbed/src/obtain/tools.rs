@@ -1,5 +1,6 @@
 //! What has to be installed, and what to type when it is not.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use super::packed;
@@ -44,15 +45,40 @@ const OF_NAMESPACES: [Tool; 3] = [
     Tool { program: "nft", arguments: &["list", "tables"], cure: "apt-get install -y nftables" },
 ];
 
-/// What is missing of a need: of a recipe, or of [`NAMESPACES`].
+/// What a [`crate::harness::Case`] needs that fills a server's disk: root, to mount one.
+pub const SMALL_DISKS: &str = "small-disks";
+
+const OF_SMALL_DISKS: Tool = Tool {
+    program: "unshare",
+    arguments: &["--mount", "--", "sh", "-c", "mount -t tmpfs -o size=4096 tmpfs /tmp"],
+    cure: "run it as root, where file systems may be mounted (CAP_SYS_ADMIN)",
+};
+
+/// What a [`crate::harness::Case`] needs that puts a server's clock off: libfaketime.
+pub const FAKE_CLOCK: &str = "libfaketime";
+/// How it is installed.
+pub(crate) const FAKE_CLOCK_CURE: &str = "apt-get install -y libfaketime";
+
+/// Where libfaketime is.
+pub(crate) fn libfaketime() -> Option<PathBuf> {
+    let library = |folder: PathBuf| folder.join("faketime").join("libfaketimeMT.so.1");
+    let below = |folder: &str| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let fixed = ["/usr/lib", "/usr/lib64", "/usr/local/lib"].map(PathBuf::from);
+    fixed.into_iter().chain(below("/usr/lib")).map(library).find(|path| path.exists())
+}
+
+/// What is missing of a need: of a recipe, [`NAMESPACES`], [`SMALL_DISKS`] or [`FAKE_CLOCK`].
 #[must_use]
 pub fn lacking(need: &str) -> Option<Error> {
-    if need == NAMESPACES {
-        return OF_NAMESPACES.iter().find(|tool| !is_there(tool)).map(absent);
-    }
-    match recipe(need) {
-        Some(recipe) => missing(recipe),
-        None => Some(Error::Unknown { what: format!("recipe {need}"), known: NAMESPACES.to_owned() }),
+    match need {
+        NAMESPACES => OF_NAMESPACES.iter().find(|tool| !is_there(tool)).map(absent),
+        SMALL_DISKS => (!is_there(&OF_SMALL_DISKS)).then(|| absent(&OF_SMALL_DISKS)),
+        FAKE_CLOCK if libfaketime().is_some() => None,
+        FAKE_CLOCK => Some(Error::Missing { what: need.to_owned(), cure: FAKE_CLOCK_CURE.to_owned() }),
+        _ => match recipe(need) {
+            Some(recipe) => missing(recipe),
+            None => Some(Error::Unknown { what: format!("recipe {need}"), known: "the catalog's".to_owned() }),
+        },
     }
 }
 

@@ -5,7 +5,9 @@ use std::fs::{self, File};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
+use super::Disk;
 use super::wrapping::{namespace, wrapped};
 use crate::catalog::Recipe;
 use crate::error::Error;
@@ -26,6 +28,10 @@ pub(crate) struct Member {
     pub(crate) values: Values,
     pub(crate) data: PathBuf,
     pub(crate) place: Place,
+    /// The disk that holds what it stores, if it has one of its own.
+    pub(crate) disk: Option<Disk>,
+    /// What stands before its command when its clock is off.
+    pub(crate) clock_off: Mutex<Vec<String>>,
     /// What it shows over TLS at first, if it speaks TLS.
     pub(crate) certificate: PathBuf,
 }
@@ -66,7 +72,8 @@ impl Member {
     /// bed stay if their preparation was finished.
     pub(crate) fn prepare(&self) -> Result<(), Error> {
         let finished = self.data.join("prepared");
-        if !finished.exists() && self.data.exists() {
+        // A small disk is mounted in a fresh folder, where nothing is left of an earlier bed.
+        if !finished.exists() && self.disk.is_none() && self.data.exists() {
             fs::remove_dir_all(&self.data).map_err(Error::path("remove the half prepared", &self.data))?;
         }
         fs::create_dir_all(&self.data).map_err(Error::path("create", &self.data))?;
@@ -81,7 +88,7 @@ impl Member {
             return Ok(());
         }
         for command in self.recipe.prepare {
-            let command = self.command(command)?;
+            let command = self.command(command, Vec::new())?;
             let mut prepare = Command::new(&command[0]);
             prepare.args(&command[1..]);
             obtain::run(&prepare, &self.data, &format!("prepare {}", self.name), &|_| {})?;
@@ -110,7 +117,9 @@ impl Member {
 
     /// The command that is the server.
     pub(crate) fn start_command(&self) -> Result<Vec<String>, Error> {
-        Ok(self.place.entering.iter().cloned().chain(self.command(self.recipe.start)?).collect())
+        let off = self.clock_off.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let start = self.command(self.recipe.start, off)?;
+        Ok(self.place.entering.iter().cloned().chain(start).collect())
     }
 
     /// Where that port is. A proxy in front of the server stands on loopback, wherever the server is.
@@ -120,9 +129,11 @@ impl Member {
         Ok((if front { Ipv4Addr::LOCALHOST.into() } else { self.place.host }, number).into())
     }
 
-    fn command(&self, texts: &[&str]) -> Result<Vec<String>, Error> {
+    fn command(&self, texts: &[&str], before: Vec<String>) -> Result<Vec<String>, Error> {
         let command: Result<Vec<_>, _> = texts.iter().map(|text| render(text, &self.values)).collect();
-        Ok(wrapped(command?, namespace(self.recipe.refuses_root)))
+        let command = before.into_iter().chain(command?).collect();
+        let entering = self.disk.as_ref().map_or_else(Vec::new, Disk::entering);
+        Ok(entering.into_iter().chain(wrapped(command, namespace(self.recipe.refuses_root))).collect())
     }
 
     /// The port of that name.

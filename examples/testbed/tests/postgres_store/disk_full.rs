@@ -10,7 +10,7 @@ use dcp_core::ports::OwnerBatch;
 use dcp_core::store::postgres::PostgresEventSettings;
 use dcp_core::testing::fixtures::west;
 use dcp_core::{ErrorKind, Failure};
-use testbed::harness::MOUNTS;
+use testbed::SMALL_DISKS;
 
 use crate::events::{held, id, log, owner, session};
 use crate::server::{block_on, config, open_as};
@@ -41,7 +41,7 @@ impl Drop for Small {
     }
 }
 
-pub(crate) const NEEDS: &[&str] = &["postgres", MOUNTS];
+pub(crate) const NEEDS: &[&str] = &["postgres", SMALL_DISKS];
 
 fn batch(number: u64) -> OwnerBatch {
     // Nothing that the server could make smaller.

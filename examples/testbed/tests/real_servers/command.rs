@@ -57,6 +57,8 @@ fn story() {
     assert!(text(&place.testbed(&["logs", "postgres-a"])).contains("ready to accept connections"));
     let run = place.testbed(&["run", "--", "printenv", "TESTBED_POSTGRES_A"]);
     assert_eq!(up[0]["environment"]["TESTBED_POSTGRES_A"], text(&run).trim());
+    let protoc = place.testbed(&["run", "--", "sh", "-c", "\"$PROTOC\" --version"]);
+    assert!(text(&protoc).starts_with("libprotoc "), "{protoc:?}");
 
     let hurt = place.testbed(&["fault", "postgres-a", "kill"]);
     assert!(!hurt.status.success() && text(&hurt).contains("no process"), "{hurt:?}");

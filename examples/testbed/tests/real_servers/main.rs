@@ -5,6 +5,7 @@
 mod brokers;
 mod command;
 mod each;
+mod hurting;
 mod identities;
 mod kept;
 mod network;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         postgres_users::CASES,
         network::CASES,
         plans::CASES,
+        hurting::CASES,
         outliving::CASES,
         kept::CASES,
         command::CASES,

@@ -24,6 +24,10 @@ pub(crate) fn run(options: &Command) -> Result<ExitCode, Error> {
     let file = written(&addresses).map_err(failed)?;
     let mut process = Process::new(&options.command[0]);
     process.args(&options.command[1..]).env(ADDRESSES, file.path());
+    // What is run may be cargo. Where there is no protoc, only what needs one fails, and names it.
+    if let Ok(protoc) = testbed::protoc() {
+        process.env(testbed::PROTOC, protoc);
+    }
     for address in &addresses {
         process.envs(&address.environment);
     }

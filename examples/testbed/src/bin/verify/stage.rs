@@ -40,6 +40,10 @@ fn workspace() -> PathBuf {
 
 fn cargo_test(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // Where there is no protoc, only what needs one fails to build, and names it.
+    if let Ok(protoc) = testbed::protoc() {
+        command.env(testbed::PROTOC, protoc);
+    }
     command.current_dir(workspace()).args(["test", "--all-features", "--no-fail-fast"]).args(arguments);
     command
 }
