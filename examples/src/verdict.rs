@@ -7,6 +7,7 @@ use dcp_core::log::LogId;
 use dcp_core::ports::DeliveryCounts;
 use serde::{Deserialize, Serialize};
 
+use crate::event_store::StoreKind;
 use crate::orders::ReadModels;
 
 /// The judgement of a drill.
@@ -140,6 +141,8 @@ pub struct StepReport {
 pub struct Verdict {
     /// The judgement.
     pub verdict: Judgement,
+    /// What held the regions' events.
+    pub store: StoreKind,
     /// Seed of the run.
     pub seed: u64,
     /// Time to live of the ownership leases.

@@ -6,6 +6,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod process_drill {
+    /// Leases of drills that nobody gives more, in seconds.
+    const TTL: f64 = 1.0;
+
     mod bad_data;
     mod boundaries;
     mod checker;

@@ -105,6 +105,7 @@ fn judge_gathered(from: &Gathered, record: &RunRecord, contradictions: Vec<Strin
     let recovery = takeover.as_ref().zip(fault_ns);
     let mut verdict = Verdict {
         verdict: Judgement::Inconclusive,
+        store: record.store,
         seed: record.seed,
         ttl_seconds: std::time::Duration::from_millis(record.ttl_ms).as_secs_f64(),
         seconds: record.seconds_before,

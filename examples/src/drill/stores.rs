@@ -105,3 +105,21 @@ pub(super) fn state(folder: &Path, file: &str, region: &RegionId) -> Result<Arc<
     let settings = EmbeddedStateSettings::new(path, region.clone()).with_cache_bytes(CACHE_BYTES);
     Ok(Arc::new(EmbeddedStateStore::open(&settings)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_without_a_word_of_its_store_is_one_in_files() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(kind_of(folder.path()).unwrap(), StoreKind::Embedded);
+        let record = |text: &str| std::fs::write(folder.path().join(RECORD), text).unwrap();
+        record("{\"run\":\"drill-1\"}");
+        assert_eq!(kind_of(folder.path()).unwrap(), StoreKind::Embedded);
+        record("{\"run\":\"drill-1\",\"store\":\"postgres\"}");
+        assert_eq!(kind_of(folder.path()).unwrap(), StoreKind::Postgres);
+        record("{\"store\":\"paper\"}");
+        assert_eq!(kind_of(folder.path()).unwrap_err().code(), "bad-file");
+    }
+}

@@ -36,7 +36,8 @@ fn lines(verdict: &Verdict, folder: &Path) {
         Judgement::Failed => "FAILED",
         Judgement::Inconclusive => "INCONCLUSIVE",
     };
-    println!("verdict        {word} in {:.1} s, seed {}", verdict.seconds, verdict.seed);
+    let store = verdict.store.name();
+    println!("verdict        {word} in {:.1} s, seed {}, {store} stores", verdict.seconds, verdict.seed);
     if let (Some(takeover), Some(rto)) = (verdict.takeover_seconds, verdict.rto_seconds) {
         println!("takeover       {takeover:.2} s after the last renewal seen (lease TTL {} s)", verdict.ttl_seconds);
         println!("RTO            {rto:.2} s from the fault to acknowledging again, all probes green");

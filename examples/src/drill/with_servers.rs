@@ -49,3 +49,19 @@ fn not_built(kind: StoreKind, arguments: &[OsString], why: &str) -> Error {
     );
     Error::invalid("not-built", message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_to_type_builds_with_servers_and_keeps_the_arguments() {
+        let error = not_built(StoreKind::Postgres, &["--store".into(), "postgres".into()], "no cargo");
+        assert_eq!((error.kind(), error.code()), (dcp_core::ErrorKind::Invalid, "not-built"));
+        let said = error.to_string();
+        for words in ["run: cargo run ", "--features drill,servers --bin drill -- --store postgres", "(no cargo)"] {
+            assert!(said.contains(words), "{words:?} is missing in: {said}");
+        }
+        assert!(ensure(StoreKind::Embedded).is_ok());
+    }
+}

@@ -11,7 +11,7 @@ fn sample() -> Value {
     let stock = json!({"items": 2, "levels_digest": "0".repeat(64), "chain_digest": "f".repeat(64)});
     let model = json!({"new": 3, "redelivered": 0, "copy": 1, "late": 1, "conflict": 0, "applied_ahead": 0});
     json!({
-        "verdict": "passed", "seed": 7, "ttl_seconds": 5.0, "seconds": 61.5,
+        "verdict": "passed", "store": "embedded", "seed": 7, "ttl_seconds": 5.0, "seconds": 61.5,
         "rto_seconds": 6.25, "takeover_seconds": null, "post_takeover_acks": 0,
         "rpo": [{"log": "orders.eu-west-2@eu-west-2/3", "unreplicated_records": 12, "declared_seconds": 1.5,
                  "declared_records": 10, "lost_records": 0}],

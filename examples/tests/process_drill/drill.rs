@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use examples::defects::ProcessDefect;
 
+use super::TTL;
+
 /// Lines of each drill.
 pub(super) const LINES: u64 = 3_000;
 // Two cores: a third drill would starve the leases of the others.
@@ -196,7 +198,7 @@ impl Drop for Running {
 
 /// Time to live of the leases, in seconds: a machine that is busy with other work needs more.
 pub(super) fn ttl() -> f64 {
-    std::env::var("DRILL_TTL").map_or(1.0, |text| text.parse().expect("DRILL_TTL is a number"))
+    std::env::var("DRILL_TTL").map_or(TTL, |text| text.parse().expect("DRILL_TTL is a number"))
 }
 
 /// The seed that places boundaries and kills.

@@ -46,9 +46,10 @@ fn cargo_test(arguments: &[&str]) -> Command {
 
 /// All stages, in the order in which they are run.
 pub(crate) fn stages(options: &Options) -> Vec<Stage> {
-    let workspace_tests = cargo_test(&["--workspace", "--", "--skip", "process_drill::"]);
+    let workspace_tests = cargo_test(&["--workspace", "--", "--skip", "process_drill::", "--skip", "server_drill::"]);
     // The workspace and not the package alone: other features would build everything anew.
-    let mut drills = cargo_test(&["--workspace", "--test", "process_drill", "--", "--show-output"]);
+    let both = ["--test", "process_drill", "--test", "server_drill"];
+    let mut drills = cargo_test(&[&["--workspace"], &both[..], &["--", "--show-output"]].concat());
     if options.full {
         drills.env("DRILL_MATRIX", "full");
     }
