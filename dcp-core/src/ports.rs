@@ -4,6 +4,7 @@
 //! is declarative, idempotent by its key, and a read on the same port shows whether it took.
 
 pub mod appends;
+pub mod broker_admin;
 pub mod event_store;
 pub mod failpoints;
 pub mod handover;
@@ -18,6 +19,7 @@ pub mod step_action;
 pub mod witness;
 
 pub use appends::{AppendRequest, Appends};
+pub use broker_admin::{BrokerAdmin, TopicSpec, TopicState};
 pub use event_store::{
     AppendAck, Appended, CopyBatch, Cursor, EventReader, EventSource, EventSourceExt, EventStore, EventWriter,
     OwnerBatch, ReadFrom, Sighting, StoreIdentity, WriterRole,

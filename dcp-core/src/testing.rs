@@ -3,6 +3,7 @@
 //! A clause is an async function that returns a [`Violation`] instead of panicking, so that a
 //! planted defect can be asserted as "fails exactly this clause".
 
+pub mod broker_admin;
 pub mod defects;
 #[cfg(feature = "embedded")]
 pub mod disk;

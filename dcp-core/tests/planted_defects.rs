@@ -1,9 +1,10 @@
 //! Each planted defect breaks its own clause and no other.
 #![cfg(feature = "test-util")]
 
+use dcp_core::testing::defects::broker_admin as admin;
 use dcp_core::testing::defects::event_store as events;
 use dcp_core::testing::defects::state_store as state;
-use dcp_core::testing::{event_store, failing, state_store};
+use dcp_core::testing::{broker_admin, event_store, failing, state_store};
 
 macro_rules! breaks {
     ($($name:ident: $flaw:ident of $module:ident breaks $clause:literal;)*) => {
@@ -14,11 +15,19 @@ macro_rules! breaks {
             }
         )*
     };
+    (@clauses admin $flaw:ident) => { broker_admin::clauses::<admin::FlawedAdmin<admin::$flaw>>() };
     (@clauses events $flaw:ident) => { event_store::clauses::<events::FlawedEvents<events::$flaw>>() };
     (@clauses state $flaw:ident) => { state_store::clauses::<state::FlawedState<state::$flaw>>() };
 }
 
 breaks! {
+    b1_defaults_described: DescribesDefaults of admin breaks "B1";
+    b2_fails_where_it_is_there: FailsWhereItIsThere of admin breaks "B2";
+    b3_makes_up_to_the_refused: MakesUpToTheRefused of admin breaks "B3";
+    b4_settings_replaced: ReplacesSettings of admin breaks "B4";
+    b5_described_and_made: MakesWhatIsDescribed of admin breaks "B5";
+    b6_forgotten_in_a_crash: ForgetsInACrash of admin breaks "B6";
+    b7_partitions_corrected: CorrectsPartitions of admin breaks "B7";
     e1_base_offset: AnswersBaseOffset of events breaks "E1";
     e2_versions_per_log: VersionsPerLog of events breaks "E2";
     e3_partial_batch: WritesUpToTheConflict of events breaks "E3";

@@ -59,6 +59,7 @@
 //!   truncated or made anew, as it should: the witness then sees a store that went back.
 
 mod adopted;
+mod broker_admin;
 mod chain;
 mod cluster;
 mod core;
@@ -81,6 +82,7 @@ mod state_topic;
 mod topics;
 mod writer;
 
+pub use broker_admin::KafkaBrokerAdmin;
 pub use settings::KafkaEventSettings;
 
 use std::fmt;

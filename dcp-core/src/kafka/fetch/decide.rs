@@ -22,7 +22,7 @@ pub(super) enum Next {
 }
 
 const FENCED_EPOCH: i16 = 74;
-const UNKNOWN_EPOCH: i16 = 76;
+const UNKNOWN_EPOCH: i16 = 75;
 
 /// `known` is the leader epoch in the metadata, and `failed` how often the call was tried before.
 pub(super) fn next(from: &FetchFrom, answer: Answer, known: Option<i32>, failed: u32) -> Next {

@@ -19,10 +19,10 @@ pub struct KafkaEventSettings {
     /// Put before every name in the cluster: topics and transactional ids (nothing).
     pub namespace: String,
     /// How many brokers keep the store's own topics; none is three, or as many as there are.
-    pub replication_factor: Option<i16>,
+    pub replication_factor: Option<u16>,
     /// Partitions of the topic with fences and cursors (8). A transaction that hangs holds back the
     /// fences and cursors of its partition until its time-out. Fixed when the store is made.
-    pub state_partitions: i32,
+    pub state_partitions: u32,
     /// How long one call may take (5 s).
     pub deadline: Duration,
     /// After this the cluster ends a transaction whose writer is gone (10 s; brokers look for them
@@ -77,14 +77,14 @@ impl KafkaEventSettings {
 
     /// With as many replicas of the store's own topics.
     #[must_use]
-    pub fn with_replication_factor(mut self, replicas: i16) -> Self {
+    pub fn with_replication_factor(mut self, replicas: u16) -> Self {
         self.replication_factor = Some(replicas);
         self
     }
 
     /// With another number of state partitions, 1 to 100.
     #[must_use]
-    pub fn with_state_partitions(mut self, partitions: i32) -> Self {
+    pub fn with_state_partitions(mut self, partitions: u32) -> Self {
         self.state_partitions = partitions;
         self
     }
