@@ -192,7 +192,8 @@ impl KafkaClient {
         Ok(acls)
     }
 
-    /// Adds rules, each for itself, in their order. A rule that is there already stays.
+    /// Adds rules, each for itself, in their order. A rule that is there already stays. Brokers hear of them a
+    /// moment after the answer.
     ///
     /// # Errors
     /// Of one rule: `Refused` if the client may not; `Invalid` if it cannot be. Of the call: `Retry` or in doubt
@@ -222,7 +223,8 @@ impl KafkaClient {
         Ok(each.map(|(acl, result)| outcome(&acl.name, result.error_code, result.error_message.as_deref())).collect())
     }
 
-    /// Removes the rules that filters mean, and gives those that this call removed.
+    /// Removes the rules that filters mean, and gives those that this call removed. Brokers hear of it a moment after
+    /// the answer.
     ///
     /// # Errors
     /// `Refused` if the client may not; `Retry` or in doubt after the deadline: call again.

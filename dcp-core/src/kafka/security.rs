@@ -29,13 +29,22 @@ impl Security {
         self.sasl = Some(sasl);
         self
     }
+
+    /// Whether who listens on the way learns the password.
+    pub(super) fn shows_password(&self) -> bool {
+        let plain = self.sasl.as_ref().is_some_and(|sasl| sasl.mechanism == Mechanism::Plain);
+        #[cfg(feature = "tls")]
+        let plain = plain && self.tls.is_none();
+        plain
+    }
 }
 
 /// How the password is proved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mechanism {
-    /// It is sent as it is: only over an encrypted connection.
+    /// It is sent as it is: refused (`password-in-the-clear`) on a connection without encryption, unless it
+    /// stays on the machine.
     Plain,
     /// Challenge and response with SHA-256; the broker proves that it knows the password too.
     ScramSha256,
@@ -78,5 +87,18 @@ impl Sasl {
 impl fmt::Debug for Sasl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sasl").field("mechanism", &self.mechanism).field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_plain_password_is_shown_and_none_in_messages() {
+        let of = |mechanism| Security::default().with_sasl(Sasl::new(mechanism, "alice", "hunter2"));
+        assert!(of(Mechanism::Plain).shows_password());
+        assert!(!of(Mechanism::ScramSha256).shows_password() && !Security::default().shows_password());
+        assert!(!format!("{:?}", of(Mechanism::Plain)).contains("hunter2"));
     }
 }

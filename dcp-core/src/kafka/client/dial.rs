@@ -47,6 +47,11 @@ async fn open(
     let unreachable = |cause: &std::io::Error| Error::retry("unreachable", format!("it cannot be reached: {cause}"));
     let stream = TcpStream::connect((&*address.host, address.port)).await.map_err(|cause| unreachable(&cause))?;
     stream.set_nodelay(true).map_err(|cause| unreachable(&cause))?;
+    let loopback = stream.peer_addr().is_ok_and(|peer| peer.ip().is_loopback());
+    if settings.security.shows_password() && !loopback {
+        let text = "PLAIN sends the password as it is: use a listener with encryption, or SCRAM";
+        return Err(Error::refused("password-in-the-clear", text));
+    }
     let stream = encrypted(stream, address, settings).await?;
     let mut dialogue = Dialogue::new(stream, settings);
     let versions = dialogue.versions().await?;

@@ -110,9 +110,14 @@ pub(crate) fn access_rules() {
             let outcomes = client.create_acls(&rules).await.unwrap();
             assert!(outcomes.len() == 2 && outcomes.iter().all(Result::is_ok), "{outcomes:?}");
         }
-        assert_eq!(client.describe_acls(&of_alice).await.unwrap(), rules);
+        // The controller answers before the broker has heard of it.
+        let seen = async |rules: &[Acl]| {
+            let until = async { while client.describe_acls(&of_alice).await.unwrap() != rules {} };
+            tokio::time::timeout(Duration::from_secs(10), until).await.unwrap();
+        };
+        seen(&rules).await;
         assert_eq!(client.delete_acls(std::slice::from_ref(&of_alice)).await.unwrap(), rules);
-        assert!(client.describe_acls(&of_alice).await.unwrap().is_empty());
+        seen(&[]).await;
         assert!(client.delete_acls(&[of_alice]).await.unwrap().is_empty());
     });
 }
