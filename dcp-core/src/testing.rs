@@ -7,6 +7,7 @@ pub mod defects;
 #[cfg(feature = "embedded")]
 pub mod disk;
 pub mod event_store;
+pub mod faults;
 pub mod fixtures;
 pub mod interrupted;
 pub mod journal;

@@ -2,7 +2,7 @@
 //! between them a network that delays and cuts.
 //!
 //! ```text
-//! FaultPlan, seed ──> World ── story ──> stores, chains, journals, acknowledgements ──> checks ──> Report
+//! StoryPlan, seed ──> World ── story ──> stores, chains, journals, acknowledgements ──> checks ──> Report
 //!                       └ regions: assembled as the drill's, over memory stores that lose what was not synced
 //! ```
 //!
@@ -13,6 +13,7 @@ mod checks;
 mod clock;
 mod defects;
 mod failpoints;
+mod faults;
 mod journals;
 mod network;
 mod observations;
@@ -31,11 +32,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dcp_core::Error;
+use dcp_core::testing::faults::FaultPlan;
 
 pub use self::defects::Defect;
 pub use self::observations::Finding;
 pub use self::operator::OperatorsReport;
-pub use self::plan::FaultPlan;
+pub use self::plan::StoryPlan;
 pub use self::planes::PlaneStory;
 pub use self::story::Happened;
 use self::world::World;
@@ -53,6 +55,8 @@ pub struct Report {
     pub lines: u64,
     /// The defect that was planted, if any.
     pub defect: Option<Defect>,
+    /// How the first region went dark.
+    pub dark: FaultPlan,
     /// Where a process was made to end, if anywhere.
     pub crash: Option<(Home, plan::CrashAt)>,
     /// What was wrong.
@@ -86,13 +90,15 @@ impl Report {
         let crash = self.crash.as_ref().map_or_else(String::new, |(home, crash)| {
             format!(" DRILL_CRASH={}:{}:{}", home.region(), crash.step, crash.point)
         });
+        let usual = StoryPlan::named(self.plan).is_some_and(|plan| plan.dark == self.dark);
+        let dark = if usual { String::new() } else { format!(" DRILL_DARK='{}'", self.dark) };
         let defect = self.defect.map_or_else(String::new, |defect| format!(" (defect {defect:?})"));
         let first = self.findings.first().map_or_else(
             || format!("what did not happen: {:?}", self.vacuous),
             |finding| format!("{}: {}", finding.check, finding.what),
         );
         let (plan, seed, lines) = (self.plan, self.seed, self.lines);
-        format!("DRILL_PLAN={plan} DRILL_SEED={seed} DRILL_LINES={lines}{crash}{defect} -- {first}")
+        format!("DRILL_PLAN={plan} DRILL_SEED={seed} DRILL_LINES={lines}{crash}{dark}{defect} -- {first}")
     }
 }
 
@@ -100,7 +106,7 @@ impl Report {
 ///
 /// # Errors
 /// `Stopped` if no runtime can be made, or what the stores answer at the end.
-pub fn drill(plan: FaultPlan, seed: u64, defect: Option<Defect>, orders: &Arc<Orders>) -> Result<Report, Error> {
+pub fn drill(plan: StoryPlan, seed: u64, defect: Option<Defect>, orders: &Arc<Orders>) -> Result<Report, Error> {
     on_paused_time(async {
         let mut world = World::build(plan.clone(), seed, defect, Arc::clone(orders)).await?;
         let told = world.tell().await;
@@ -118,8 +124,8 @@ pub fn drill(plan: FaultPlan, seed: u64, defect: Option<Defect>, orders: &Arc<Or
         }
         let (findings, checked) = world.around.observer.findings();
         let vacuous = vacuous(&plan, &happened);
-        let (name, lines, crash) = (plan.name, plan.lines, plan.crash);
-        Ok(Report { plan: name, seed, lines, defect, crash, findings, checked, happened, vacuous, journals })
+        let (name, lines, dark, crash) = (plan.name, plan.lines, plan.dark, plan.crash);
+        Ok(Report { plan: name, seed, lines, defect, dark, crash, findings, checked, happened, vacuous, journals })
     })
 }
 
@@ -144,8 +150,8 @@ fn on_paused_time<T>(story: impl Future<Output = Result<T, Error>>) -> Result<T,
     runtime.map_err(|cause| Error::stopped("no-runtime", cause.to_string()))?.block_on(story)
 }
 
-fn vacuous(plan: &FaultPlan, happened: &Happened) -> Vec<&'static str> {
-    if plan.dark.is_none() {
+fn vacuous(plan: &StoryPlan, happened: &Happened) -> Vec<&'static str> {
+    if plan.dark.is_empty() {
         return vec!["no blackout"];
     }
     let wanted = [

@@ -15,7 +15,7 @@ use examples::drill::steps::steps_of;
 use examples::foundation::Foundation;
 use examples::orders::{Home, Orders};
 use examples::simulation::plan::CrashAt;
-use examples::simulation::{Defect, FaultPlan, PlaneStory, Report, drill, operators, planes};
+use examples::simulation::{Defect, PlaneStory, Report, StoryPlan, drill, operators, planes};
 
 fn orders(lines: u64) -> Arc<Orders> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join("online-retail.csv.zst");
@@ -27,12 +27,12 @@ fn all_lines() -> &'static Arc<Orders> {
     LINES.get_or_init(|| orders(1_000))
 }
 
-fn tell(plan: FaultPlan, defect: Option<Defect>) -> Report {
+fn tell(plan: StoryPlan, defect: Option<Defect>) -> Report {
     drill(plan, 1, defect, all_lines()).unwrap()
 }
 
 // The story of a plan without a defect, told once for all tests.
-fn sound(plan: FaultPlan) -> Arc<Report> {
+fn sound(plan: StoryPlan) -> Arc<Report> {
     static TOLD: Mutex<BTreeMap<&str, Arc<Report>>> = Mutex::new(BTreeMap::new());
     let mut told = TOLD.lock().unwrap();
     Arc::clone(told.entry(plan.name).or_insert_with(|| Arc::new(tell(plan, None))))
@@ -40,7 +40,7 @@ fn sound(plan: FaultPlan) -> Arc<Report> {
 
 #[test]
 fn every_plan_passes() {
-    for plan in FaultPlan::all().into_iter().filter(|plan| plan.dark.is_some()) {
+    for plan in StoryPlan::all().into_iter().filter(|plan| !plan.dark.is_empty()) {
         let report = sound(plan);
         println!("{}: {:?} {:?}", report.plan, report.happened, report.checked);
         assert!(report.passed(), "{}", report.replay());
@@ -49,7 +49,7 @@ fn every_plan_passes() {
 
 #[test]
 fn without_a_blackout_nothing_is_proved() {
-    let report = tell(FaultPlan::named("no-blackout").unwrap(), None);
+    let report = tell(StoryPlan::named("no-blackout").unwrap(), None);
     assert!(report.findings.is_empty() && !report.vacuous.is_empty(), "{}", report.replay());
 }
 
@@ -66,7 +66,7 @@ fn each_defect_is_caught_under_a_plan_that_passes_without_it() {
         (Defect::IgnoresNonce, "claim-race", "claims"),
         (Defect::ProcessLocalCounter, "kill-at-takeover", "terms"),
     ] {
-        let plan = FaultPlan::named(plan).unwrap();
+        let plan = StoryPlan::named(plan).unwrap();
         let sound = sound(plan.clone());
         assert!(sound.passed(), "{}", sound.replay());
         let defective = tell(plan, Some(defect));
@@ -81,7 +81,7 @@ fn crash_at_each_boundary(home: Home, steps: &[String]) {
     for step in steps {
         for point in [points::STEP_INTENT, points::STEP_ACTED, points::STEP_OUTCOME] {
             let crash = CrashAt { step: step.clone(), point, after: 0 };
-            let plan = FaultPlan::pause_in_append().over(lines.len()).crashing(home, crash);
+            let plan = StoryPlan::pause_in_append().over(lines.len()).crashing(home, crash);
             let report = drill(plan, 1, None, &lines).unwrap();
             assert!(report.passed(), "{}", report.replay());
         }
@@ -116,7 +116,7 @@ fn a_crash_at_any_boundary_of_the_switchover_ends_the_same() {
 
 #[test]
 fn the_steps_that_are_crashed_are_all_that_a_story_takes() {
-    let report = sound(FaultPlan::pause_in_append());
+    let report = sound(StoryPlan::pause_in_append());
     let taken = |home: Home| -> BTreeSet<String> {
         let entries = report.journals[home.region()].iter().map(|line| ExportLine::from_json(line).unwrap());
         let steps = entries.filter_map(|line| match line.record().unwrap().entry {
@@ -132,7 +132,7 @@ fn the_steps_that_are_crashed_are_all_that_a_story_takes() {
 
 #[test]
 fn the_same_seed_gives_the_same_journals_byte_by_byte() {
-    let plan = FaultPlan::named("kill-at-takeover").unwrap();
+    let plan = StoryPlan::named("kill-at-takeover").unwrap();
     let (one, other) = (tell(plan.clone(), None), tell(plan.clone(), None));
     assert!(one.passed(), "{}", one.replay());
     assert!(one == other, "two tellings differ: {}", one.replay());
@@ -192,9 +192,12 @@ fn replay() {
     let told = |name: &str| std::env::var(name).ok();
     let log = told("DRILL_LOG").unwrap_or_else(|| "info".to_owned());
     tracing_subscriber::fmt().with_env_filter(log).without_time().init();
-    let mut plan = FaultPlan::named(&told("DRILL_PLAN").unwrap()).unwrap();
+    let mut plan = StoryPlan::named(&told("DRILL_PLAN").unwrap()).unwrap();
     if let Some(crash) = told("DRILL_CRASH") {
         plan = plan.crashing_as_named(&crash).unwrap();
+    }
+    if let Some(dark) = told("DRILL_DARK") {
+        plan = plan.going_dark_by(dark.parse().unwrap());
     }
     let lines = orders(told("DRILL_LINES").map_or(1_000, |lines| lines.parse().unwrap()));
     plan = plan.over(lines.len());

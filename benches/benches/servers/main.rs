@@ -6,6 +6,7 @@
 
 #![allow(missing_docs, clippy::expect_used, reason = "a benchmark that cannot be set up must stop, with the reason")]
 
+mod kafka;
 mod options;
 mod postgres;
 mod produce;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 
 use benches::{Batches, runtime};
 use dcp_core::clock::SystemClock;
-use dcp_core::ports::event_store::WriterRole;
+use dcp_core::ports::event_store::{EventWriter, WriterRole};
 use dcp_core::testing::fixtures::{TwoRegions, orders, partition_log, slice_b, west};
 
 use options::Options;
@@ -26,7 +27,6 @@ use subject::Subject;
 
 /// Partitions that all producers share.
 const PARTITIONS: u32 = 16;
-const PRODUCERS: [usize; 3] = [1, 64, 512];
 
 fn main() -> ExitCode {
     testbed::supervise::if_asked();
@@ -53,8 +53,9 @@ async fn measure(subject: &dyn Subject, options: &Options) {
     let store = subject.store().await;
     let logs: Vec<_> = (0..PARTITIONS).map(|partition| partition_log(&west(), partition)).collect();
     let grant = TwoRegions::new().grant(&slice_b(&orders()), &west(), 1);
-    let writer = store.open_writer(&logs, WriterRole::Owner(grant)).await.expect("a fresh store");
-    let own: Arc<dyn Target> = Arc::new(OwnWriter(writer));
+    let writer: Arc<dyn EventWriter> =
+        Arc::from(store.open_writer(&logs, WriterRole::Owner(grant)).await.expect("a fresh store"));
+    let own: Arc<dyn Target> = Arc::new(OwnWriter(Arc::clone(&writer)));
     let rival: Arc<dyn Target> = Arc::from(subject.rival().await);
     println!(
         "{}; {PARTITIONS} partitions, 1 event of 110 bytes a batch, {} s an arm",
@@ -70,10 +71,10 @@ async fn measure(subject: &dyn Subject, options: &Options) {
         "p99",
         subject.rival_is()
     );
-    for producers in PRODUCERS {
-        let batches: Arc<Vec<_>> = Arc::new(
-            (0..producers).map(|nth| Batches::of_producer(u32::try_from(nth).unwrap_or(0) % PARTITIONS, nth)).collect(),
-        );
+    for &producers in &options.producers {
+        // Ids that no other number of producers has drawn.
+        let of = |nth| Batches::of_producer(u32::try_from(nth).unwrap_or(0) % PARTITIONS, producers * 1_000 + nth);
+        let batches: Arc<Vec<_>> = Arc::new((0..producers).map(of).collect());
         let (mut ours, mut theirs) = (Figures::default(), Figures::default());
         for round in 0..=options.rounds {
             let a = produce(&clock, &rival, &batches, options.round()).await;
@@ -93,5 +94,6 @@ async fn measure(subject: &dyn Subject, options: &Options) {
             ours.rate() / theirs.rate(),
         );
     }
-    read::measure(&clock, &*store, subject, &logs).await;
+    read::fill(subject, &writer, logs.len()).await;
+    read::measure(&clock, &store, subject, &logs).await;
 }

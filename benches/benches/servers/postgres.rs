@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use dcp_core::clock::SeededEntropy;
+use dcp_core::clock::{Clock as _, SeededEntropy, SystemClock};
 use dcp_core::ports::event_store::{EventStore, OwnerBatch};
 use dcp_core::store::postgres::deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
 use dcp_core::store::postgres::tokio_postgres::{Config, NoTls};
@@ -16,7 +16,7 @@ use testbed::{Bed, Wanted};
 use uuid::Uuid;
 
 use crate::produce::Target;
-use crate::subject::Subject;
+use crate::subject::{Read, Subject};
 
 /// As many as the store's own pool has.
 const CONNECTIONS: usize = 16;
@@ -75,13 +75,18 @@ impl Subject for Postgres {
         format!("Postgres on loopback, fsync on, {CONNECTIONS} connections")
     }
 
-    async fn read_rival(&self) -> u64 {
+    async fn read_rival(&self, _: u64) -> Result<Read, String> {
+        let (clock, mut records, mut after) = (SystemClock::new(), 0, 0_i64);
+        let begun = clock.now();
         let connection = self.pool.get().await.expect("a connection");
-        let (mut after, mut records) = (0_i64, 0);
         loop {
             let statement = connection.prepare_cached(READ).await.expect("a statement");
             let rows = connection.query(&statement, &[&after]).await.expect("a page");
-            let Some(last) = rows.last() else { return records };
+            let Some(last) = rows.last() else {
+                let seconds = clock.now().since(begun).as_secs_f64();
+                // Its CPU is this process's, which does nothing else: the ratio by time says it.
+                return Ok(Read { records, seconds, cpu_seconds: None });
+            };
             after = last.get(0);
             // As much as a reader must do: every column becomes a value.
             for row in &rows {

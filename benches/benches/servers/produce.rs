@@ -15,7 +15,7 @@ pub(crate) trait Target: Send + Sync {
 }
 
 /// The store.
-pub(crate) struct OwnWriter(pub(crate) Box<dyn EventWriter>);
+pub(crate) struct OwnWriter(pub(crate) Arc<dyn EventWriter>);
 
 #[async_trait]
 impl Target for OwnWriter {

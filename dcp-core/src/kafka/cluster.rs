@@ -20,11 +20,12 @@ impl KafkaClient {
         Ok(self.shared.describe(&mut call, Some(&[])).await?.0)
     }
 
-    /// Topics by name: those named, or all that the client may see. A topic that is not there, or that the
-    /// client may not see, is not in the answer.
+    /// Topics by name: those named, or all that the client may see. A topic that is not there is not in the
+    /// answer.
     ///
     /// # Errors
-    /// As [`cluster`](Self::cluster), and `Invalid` for a name that no topic can have.
+    /// As [`cluster`](Self::cluster), `Invalid` for a name that no topic can have, and `Refused` if the client
+    /// may not see one that is named.
     ///
     /// # Cancel safety
     /// Cancel safe.

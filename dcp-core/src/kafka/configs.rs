@@ -117,7 +117,7 @@ impl KafkaClient {
     }
 
     /// Changes settings, each for itself, and leaves all others as they are. The same changes again have
-    /// the same effect.
+    /// the same effect. Brokers hear of them a moment after the answer.
     ///
     /// # Errors
     /// Of one resource: `Invalid` for a value that cannot be; `Refused` if the client may not. Of the call:

@@ -190,7 +190,8 @@ impl FetchSession {
     /// Of the whole call: `Retry` if no broker answered before the deadline; `Refused` if the client may not
     /// connect. Of one partition: `Invalid` with code `no-topic`; `Corrupt` if the log does not hold the
     /// offset, went another way, or was made anew; `Conflict` with code `leader-moved` if the caller's
-    /// leader epoch is out of date; `Refused` if the client may not read it.
+    /// leader epoch is out of date; `Refused` if the client may not read it; `Retry` if its leader did not
+    /// answer and another partition's did.
     ///
     /// # Cancel safety
     /// Cancel safe. The leader finishes its wait before it answers the next read of this session.

@@ -98,8 +98,8 @@ impl KafkaClient {
         let code = |answer: &OffsetFetchResponse| {
             answer.groups.iter().try_for_each(|group| {
                 Refusal::check(group.error_code, None)?;
-                let partitions = group.topics.iter().flat_map(|topic| &topic.partitions);
-                partitions.map(|found| Refusal::check(found.error_code, None)).collect()
+                let mut partitions = group.topics.iter().flat_map(|topic| &topic.partitions);
+                partitions.try_for_each(|found| Refusal::check(found.error_code, None))
             })
         };
         let answer = self.shared.read_at(&mut call, Some(&of), &request, code).await?;

@@ -179,7 +179,9 @@ impl Round {
             left.doubt = Some(error.clone());
         }
         let repeatable = left.doubt.is_none() || left.batch.producer_id().is_some();
-        let lasting = step == Step::Stop || (error.code() == "no-topic" && failed + 1 >= LOOKS_MAX);
+        // Sent at once with the one before it and lost with it, it came first: that one is on its way too.
+        let overtook = left.doubt.is_some() && error.code() == "sequence-out-of-order";
+        let lasting = (step == Step::Stop && !overtook) || (error.code() == "no-topic" && failed + 1 >= LOOKS_MAX);
         if lasting || !repeatable {
             return self.finish(at, error);
         }
@@ -206,6 +208,14 @@ impl Round {
     }
 }
 
+/// Producers whose batches wait for replicas hold up only the lane they share with others.
+const LANES: i64 = 4;
+
+fn lane(batches: &[(&TopicPartition, &RawBatch)]) -> Lane {
+    let producer = batches.first().and_then(|(_, batch)| batch.producer_id()).unwrap_or(0);
+    Lane::Produce(u8::try_from(producer % LANES).unwrap_or(0))
+}
+
 async fn send(
     call: &Call<'_>,
     id: Option<&str>,
@@ -214,7 +224,7 @@ async fn send(
     partitions: &[&TopicPartition],
 ) -> Result<ProduceResponse, Fault> {
     let batches: Vec<_> = partitions.iter().filter_map(|at| left.get(*at).map(|left| (*at, &left.batch))).collect();
-    let connection = call.connect(leader, Lane::Produce).await.map_err(Fault::Unsent)?;
+    let connection = call.connect(leader, lane(&batches)).await.map_err(Fault::Unsent)?;
     if id.is_some() {
         connection.versions().allow_transactions(connection.node()).map_err(Fault::Unsent)?;
     }

@@ -78,3 +78,53 @@ impl From<Bytes> for RawBatch {
 pub(crate) fn wrong(at: impl std::fmt::Display, why: &str) -> Error {
     Error::invalid("bad-batch", format!("the batch for {at}: {why}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lawful(attributes: u16, producer: i64) -> Vec<u8> {
+        let mut bytes = vec![0; HEADER + 10];
+        bytes[8..12].copy_from_slice(&59_i32.to_be_bytes());
+        bytes[16] = 2;
+        bytes[21..23].copy_from_slice(&attributes.to_be_bytes());
+        bytes[23..27].copy_from_slice(&2_i32.to_be_bytes());
+        bytes[43..51].copy_from_slice(&producer.to_be_bytes());
+        bytes[57..61].copy_from_slice(&3_i32.to_be_bytes());
+        bytes
+    }
+
+    fn check(bytes: Vec<u8>, transactional: bool) -> bool {
+        RawBatch::from(Bytes::from(bytes)).check(transactional).is_ok()
+    }
+
+    #[test]
+    fn the_transactional_bit_and_the_transactional_id_go_together() {
+        assert!(check(lawful(0, -1), false) && check(lawful(TRANSACTIONAL, 7), true));
+        assert!(!check(lawful(0, 7), true) && !check(lawful(TRANSACTIONAL, 7), false));
+        assert!(!check(lawful(TRANSACTIONAL, -1), true), "no producer");
+    }
+
+    #[test]
+    fn what_a_broker_must_not_see_is_not_sent() {
+        assert!(!check(lawful(CONTROL, 7), false) && !check(lawful(DELETE_HORIZON, 7), false));
+        for (at, byte) in [(7, 1), (11, 60), (16, 1), (26, 1), (60, 0), (60, 9)] {
+            let mut wrong = lawful(0, 7);
+            wrong[at] = byte;
+            assert!(!check(wrong, false), "byte {at}");
+        }
+        let whole = Bytes::from(lawful(0, 7));
+        assert!(RawBatch::new(whole.slice(..HEADER), whole.slice(HEADER..)).check(false).is_ok());
+        for end in 0..whole.len() {
+            assert!(RawBatch::from(whole.slice(..end)).check(false).is_err(), "{end}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_panic(head: Vec<u8>, body: Vec<u8>, transactional: bool) {
+            let batch = RawBatch::new(head.into(), body.into());
+            let _ = (batch.check(transactional), batch.producer_id());
+        }
+    }
+}

@@ -3,6 +3,8 @@
 
 use std::fmt::Display;
 
+use kafka_protocol::ResponseError;
+
 use crate::error::{Error, ErrorKind};
 
 /// A code other than 0, with what the broker said to it.
@@ -50,11 +52,13 @@ const ROWS: &[Row] = &[
     (19, Retry, Again, "not-enough-replicas", "fewer replicas are in sync than min.insync.replicas asks for"),
     (20, Retry, Again, "not-enough-replicas-after-append", "written, but not to as many replicas as asked for"),
     (22, Conflict, Stop, "group-moved-on", "the group has members or another generation"),
+    (24, Invalid, Stop, "bad-group-name", "the group's name is not allowed"),
     (25, Conflict, Stop, "group-has-members", "the group is not idle; stop its members first"),
     (27, Conflict, Stop, "group-rebalancing", "the group is not idle; stop its members first"),
     (29, Refused, Stop, "topic-not-permitted", "allow the client's user to do it on the topic"),
     (30, Refused, Stop, "group-not-permitted", "allow the client's user to do it on the group"),
     (31, Refused, Stop, "cluster-not-permitted", "allow the client's user to do it on the cluster"),
+    (32, Invalid, Stop, "bad-timestamp", "a record's time is outside of what the topic takes (message.timestamp.*)"),
     (33, Refused, Stop, "mechanism-not-enabled", "the listener does not offer that way to prove the password"),
     (34, Refused, Stop, "wrong-listener", "the listener does not expect authentication now"),
     (35, Refused, Stop, "api-version", "the broker does not speak that version; 4.0 or newer does"),
@@ -65,6 +69,7 @@ const ROWS: &[Row] = &[
     (40, Invalid, Stop, "bad-config", "a setting has a value that is not possible"),
     (41, Retry, Relearn, "not-controller", "the controller is elsewhere"),
     (42, Invalid, Stop, "bad-request", "the broker finds the request wrong"),
+    (43, Refused, Stop, "old-message-format", "the topic's records are of a format that cannot do that"),
     (44, Refused, Stop, "policy-violation", "a policy of the broker forbids it"),
     (45, Invalid, Stop, "sequence-out-of-order", "the batch does not follow the producer's last one"),
     (46, Invalid, Stop, "duplicate-sequence", "the batch is older than the broker remembers"),
@@ -75,22 +80,23 @@ const ROWS: &[Row] = &[
     (51, Retry, Again, "transaction-ending", "the transaction before it is still being ended"),
     (53, Refused, Stop, "transaction-not-permitted", "allow the client's user the transactional id"),
     (54, Refused, Stop, "no-authorizer", "the broker has access control switched off"),
+    (55, Retry, Again, "not-attempted", "the broker did not come to it"),
     (56, Retry, Relearn, "storage-error", "a disk of the broker failed or is full"),
     (57, Retry, Relearn, "log-directory-gone", "a disk of the broker is gone"),
     (58, Refused, Stop, "not-authenticated", "correct user and password"),
     (59, Conflict, Stop, "unknown-producer", "the broker has forgotten the producer; begin anew"),
     (60, Conflict, Stop, "reassignment-under-way", "partitions are being moved"),
-    (61, Refused, Stop, "deletion-disabled", "the broker does not delete topics (delete.topic.enable)"),
-    (65, Refused, Stop, "unsupported-value", "the broker does not support that"),
-    (66, Refused, Stop, "mechanism-not-offered", "the listener does not offer that way to prove the password"),
+    (67, Invalid, Stop, "bad-principal", "write who is meant as User:name"),
     (68, Conflict, Stop, "group-not-empty", "the group is not idle; stop its members first"),
     (69, Invalid, Stop, "no-group", "there is no such group"),
+    (72, Retry, Relearn, "listener-not-found", "the leader has no listener like the one that was asked"),
+    (73, Refused, Stop, "deletion-disabled", "the broker does not delete topics (delete.topic.enable)"),
     (74, Conflict, Relearn, "leader-moved", "the partition has a newer leader epoch; read again"),
     (75, Retry, Relearn, "leader-epoch-ahead", "the broker does not know the leader epoch yet"),
-    (76, Retry, Relearn, "leader-epoch-ahead", "the broker does not know the leader epoch yet"),
-    (77, Retry, Relearn, "listener-not-found", "the leader has no listener like the one that was asked"),
+    (76, Refused, Stop, "unsupported-compression", "the broker does not know the batch's compression"),
     (78, Retry, Again, "offset-not-available", "the leader has not caught up with its own start"),
     (80, Retry, Relearn, "preferred-leader-not-available", "the preferred leader is not available"),
+    (86, Conflict, Stop, "group-has-members", "the group reads the topic; stop its members first"),
     (87, Corrupt, Stop, "invalid-record", "the broker finds the batch malformed; its log says where"),
     (88, Retry, Relearn, "unstable-offset-commit", "offsets are being committed by a transaction"),
     (89, Retry, Again, "throttled", "the broker's quota for such requests is used up"),
@@ -99,7 +105,7 @@ const ROWS: &[Row] = &[
     (103, Corrupt, Stop, "topic-recreated", "the topic has another identity than the one asked for"),
     (105, Invalid, Stop, "transaction-not-found", "there is no such transactional id"),
     (120, Conflict, Stop, "transaction-abortable", "abort the transaction and begin it anew"),
-    (127, Retry, Again, "rebootstrap-required", "the broker asks the client to begin anew"),
+    (129, Retry, Relearn, "rebootstrap-required", "the broker asks the client to begin anew"),
 ];
 
 impl Refusal {
@@ -125,7 +131,8 @@ impl Refusal {
     pub(crate) fn error(&self, place: impl Display) -> Error {
         let (_, kind, _, name, cure) = self.row();
         let said = self.said.as_deref().map(|said| format!(": {said:?}")).unwrap_or_default();
-        let text = format!("{place}: {cure} (broker's code {}{said})", self.code);
+        let kafka = ResponseError::try_from_code(self.code).map(|name| format!(" {name:?}")).unwrap_or_default();
+        let text = format!("{place}: {cure} (broker's code {}{kafka}{said})", self.code);
         match kind {
             Retry => Error::retry(name, text),
             Conflict => Error::conflict(name, text),
@@ -151,6 +158,36 @@ mod tests {
             assert!(refusal.is_certain(), "{code}");
         }
         assert!([-1, 7, 20].into_iter().all(|code| !Refusal::check(code, None).unwrap_err().is_certain()));
+    }
+
+    // What each code means in Kafka, so that no row is under another one's number.
+    #[test]
+    fn codes_are_those_of_kafka() {
+        let names = "
+            UnknownServerError=-1 OffsetOutOfRange=1 CorruptMessage=2 UnknownTopicOrPartition=3
+            LeaderNotAvailable=5 NotLeaderOrFollower=6 RequestTimedOut=7 BrokerNotAvailable=8
+            ReplicaNotAvailable=9 MessageTooLarge=10 OffsetMetadataTooLarge=12 NetworkException=13
+            CoordinatorLoadInProgress=14 CoordinatorNotAvailable=15 NotCoordinator=16 InvalidTopicException=17
+            RecordListTooLarge=18 NotEnoughReplicas=19 NotEnoughReplicasAfterAppend=20 IllegalGeneration=22
+            InvalidGroupId=24 UnknownMemberId=25 RebalanceInProgress=27 TopicAuthorizationFailed=29
+            GroupAuthorizationFailed=30 ClusterAuthorizationFailed=31 InvalidTimestamp=32
+            UnsupportedSaslMechanism=33 IllegalSaslState=34 UnsupportedVersion=35 TopicAlreadyExists=36
+            InvalidPartitions=37 InvalidReplicationFactor=38 InvalidReplicaAssignment=39 InvalidConfig=40
+            NotController=41 InvalidRequest=42 UnsupportedForMessageFormat=43 PolicyViolation=44
+            OutOfOrderSequenceNumber=45 DuplicateSequenceNumber=46 InvalidProducerEpoch=47 InvalidTxnState=48
+            InvalidProducerIdMapping=49 InvalidTransactionTimeout=50 ConcurrentTransactions=51
+            TransactionalIdAuthorizationFailed=53 SecurityDisabled=54 OperationNotAttempted=55
+            KafkaStorageError=56 LogDirNotFound=57 SaslAuthenticationFailed=58 UnknownProducerId=59
+            ReassignmentInProgress=60 InvalidPrincipalType=67 NonEmptyGroup=68 GroupIdNotFound=69
+            ListenerNotFound=72 TopicDeletionDisabled=73 FencedLeaderEpoch=74 UnknownLeaderEpoch=75
+            UnsupportedCompressionType=76 OffsetNotAvailable=78 PreferredLeaderNotAvailable=80
+            GroupSubscribedToTopic=86 InvalidRecord=87 UnstableOffsetCommit=88 ThrottlingQuotaExceeded=89
+            ProducerFenced=90 UnknownTopicId=100 InconsistentTopicId=103 TransactionalIdNotFound=105
+            TransactionAbortable=120 RebootstrapRequired=129
+        ";
+        let listed: Vec<String> = names.split_whitespace().map(str::to_owned).collect();
+        let name = |row: &Row| format!("{:?}={}", ResponseError::try_from_code(row.0).unwrap(), row.0);
+        assert_eq!(ROWS.iter().map(name).collect::<Vec<_>>(), listed);
     }
 
     #[test]

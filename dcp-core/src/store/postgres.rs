@@ -20,6 +20,7 @@
 
 mod backends;
 mod blocker;
+mod columns;
 mod fault;
 mod group;
 mod lanes;

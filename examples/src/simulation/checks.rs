@@ -193,7 +193,7 @@ impl World {
 
     fn chains(&self, chains: &BTreeMap<SliceRef, Vec<WriteGrant>>) {
         for (slice, chain) in chains {
-            let moved = slice.scope == LOST.scope_id() && self.plan.dark.is_some();
+            let moved = slice.scope == LOST.scope_id() && !self.plan.dark.is_empty();
             let wanted = if moved { 2 + usize::from(self.plan.homecoming) } else { 1 };
             let epochs: Vec<u64> = chain.iter().map(|record| record.epoch.get()).collect();
             let rising = epochs.iter().copied().eq(1..=epochs.len() as u64);

@@ -65,13 +65,22 @@ impl Network {
 
     /// Mends both directions.
     pub(super) fn mend(&self, one: &str, other: &str) {
-        let mut state = self.state();
-        state.cut.remove(&(one.to_owned(), other.to_owned()));
-        state.cut.remove(&(other.to_owned(), one.to_owned()));
+        self.mend_way(one, other);
+        self.mend_way(other, one);
+    }
+
+    /// Mends one direction.
+    pub(super) fn mend_way(&self, from: &str, to: &str) {
+        self.state().cut.remove(&(from.to_owned(), to.to_owned()));
+    }
+
+    /// Whether that direction is cut.
+    pub(super) fn is_cut(&self, from: &str, to: &str) -> bool {
+        self.state().cut.contains(&(from.to_owned(), to.to_owned()))
     }
 
     fn delivers(&self, from: &str, to: &str) -> bool {
-        !self.state().cut.contains(&(from.to_owned(), to.to_owned()))
+        !self.is_cut(from, to)
     }
 
     // One to four milliseconds each way.

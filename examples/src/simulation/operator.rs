@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use dcp_core::Error;
 use dcp_core::control_plane::{Order, RunStatus};
+use dcp_core::testing::faults::FaultPlan;
 
 use super::observations::Finding;
-use super::plan::FaultPlan;
+use super::plan::StoryPlan;
 use super::story::{LOST, SURVIVOR};
 use super::world::World;
 use crate::orders::Orders;
@@ -27,8 +28,8 @@ pub struct OperatorsReport {
 }
 
 pub(super) async fn story(seed: u64, orders: Arc<Orders>) -> Result<OperatorsReport, Error> {
-    let mut plan = FaultPlan::pause_in_append();
-    (plan.name, plan.dark, plan.held_at) = ("link-dark", None, None);
+    let mut plan = StoryPlan::pause_in_append();
+    (plan.name, plan.dark, plan.held_at) = ("link-dark", FaultPlan::default(), None);
     let lines = plan.lines;
     let world = World::build(plan, seed, None, orders).await?;
     let stop = |finding: Finding| Error::stopped("story-stuck", finding.what);

@@ -13,11 +13,12 @@ use dcp_core::ownership::{Epoch, Evidence, WriteGrant};
 use dcp_core::ports::failpoints::points;
 use dcp_core::ports::{AppendRequest, LinkState, MirrorLink as _, NoFailpoints, ReplayControl as _};
 use dcp_core::runbook::{Driver, DriverParts, Journal, Plan, Step};
+use dcp_core::testing::faults::FaultPlan;
 
 use super::failpoints::CrashAt;
 use super::journals::closed_done;
 use super::observations::Finding;
-use super::plan::FaultPlan;
+use super::plan::StoryPlan;
 use super::story::{LOST, SURVIVOR};
 use super::world::{PATIENCE, World, home_logs, stuck};
 use crate::orders::{Home, OrderLine, Orders, new_event, partition_of};
@@ -42,8 +43,8 @@ pub enum PlaneStory {
 }
 
 pub(super) async fn tell(story: PlaneStory, seed: u64, orders: Arc<Orders>) -> Result<Vec<Finding>, Error> {
-    let mut plan = FaultPlan::pause_in_append();
-    (plan.name, plan.dark, plan.held_at) = ("planes", None, None);
+    let mut plan = StoryPlan::pause_in_append();
+    (plan.name, plan.dark, plan.held_at) = ("planes", FaultPlan::default(), None);
     let lines = plan.lines;
     let mut world = World::build(plan, seed, None, orders).await?;
     world.begin().await?;

@@ -12,9 +12,10 @@ use dcp_core::ports::EventSource as _;
 use super::journals::closed_done;
 use super::network::Lost;
 use super::observations::Finding;
-use super::plan::{Dark, HeldUntil};
+use super::plan::HeldUntil;
 use super::world::{PATIENCE, World, home_logs, stuck};
 use crate::orders::Home;
+use dcp_core::testing::faults::FaultKind;
 
 /// The region that goes dark.
 pub(super) const LOST: Home = Home::West;
@@ -66,10 +67,10 @@ impl World {
             self.region(home).trap.crash_at(crash);
         }
         self.until("both regions open", || self.all_open()).await?;
-        if self.plan.dark.is_some() {
+        if !self.plan.dark.is_empty() {
             self.together(turns, &mut happened).await?;
             let at = self.around.clock.now();
-            self.go_dark().await?;
+            self.hurt(&self.plan.dark.clone()).await?;
             tokio::select! {
                 biased;
                 taken = self.taken_over() => taken?,
@@ -138,7 +139,7 @@ impl World {
         let hold = self.plan.unsynced.then(|| self.region(LOST).durable.store.hold_sync());
         // A region that was cut off is sent what was not answered again, and may answer it while its
         // lease lasts: there an append is held at the lease's end.
-        let at_once = hold.is_none() && self.plan.dark != Some(Dark::Cut);
+        let at_once = hold.is_none() && !self.plan.is_cut_off();
         if let Some(point) = self.plan.held_at.filter(|_| at_once) {
             let trap = &self.region(LOST).trap;
             trap.hold(point, home_logs(&self.around.treaty, LOST));
@@ -166,7 +167,7 @@ impl World {
     // acknowledging until its lease has run out, and must not run out of lines before that. Never
     // ends: the takeover does.
     async fn pace(&self, turns: Turns) {
-        let mut level = if self.plan.dark == Some(Dark::Cut) { self.first_lines(turns) } else { turns.back };
+        let mut level = if self.plan.is_cut_off() { self.first_lines(turns) } else { turns.back };
         loop {
             self.let_produce(level);
             self.sleep(Duration::from_millis(50)).await;
@@ -177,7 +178,7 @@ impl World {
     // One append is held when so little is left of its lease that it cannot be sent again within
     // it. Never ends well: the takeover does.
     async fn hold_last(&self) -> Result<std::convert::Infallible, Error> {
-        let at_end = self.plan.dark == Some(Dark::Cut);
+        let at_end = self.plan.is_cut_off();
         let point = match self.plan.held_at {
             Some(point) if at_end => point,
             _ => return std::future::pending().await,
@@ -213,22 +214,6 @@ impl World {
         Ok(there.saturating_sub(here.iter().map(|(_, end)| end.prefix.count).sum()))
     }
 
-    async fn go_dark(&mut self) -> Result<(), Finding> {
-        match self.plan.dark {
-            Some(Dark::Pause) => {
-                let served = self.region(LOST).served();
-                served.map_err(|error| stuck("the pause", &error.to_string()))?.process.pause();
-            }
-            Some(Dark::Kill) => {
-                self.region(LOST).kill();
-                self.down = Some(LOST);
-            }
-            Some(Dark::Cut) => self.isolate(),
-            None => {}
-        }
-        Ok(())
-    }
-
     fn isolate(&self) {
         self.around.network.part(LOST.region(), SURVIVOR.region());
         self.around.network.part(LOST.region(), "witness");
@@ -261,9 +246,8 @@ impl World {
         if isolated {
             self.isolate();
         }
-        if self.plan.dark == Some(Dark::Kill) {
-            self.region(LOST).restart().await.map_err(failed)?;
-            self.down = None;
+        if self.plan.is_killed() {
+            self.bring_back(|kind| matches!(kind, FaultKind::Restart { .. })).await?;
             self.sleep(Duration::from_millis(10)).await;
         }
         // Sent while it is still asleep, so that they are the first things that it wakes to.
@@ -273,13 +257,16 @@ impl World {
             // Or it would find its lines in the mirror of what the survivor wrote, and append nothing.
             self.throttle(LOST, Some(0)).map_err(failed)?;
         }
-        self.region(LOST).served().map_err(failed)?.process.resume();
+        self.bring_back(|kind| matches!(kind, FaultKind::Resume { .. })).await?;
         if self.plan.held_until == HeldUntil::Awake {
             self.region(LOST).trap.release();
         }
         self.tried(attempts, happened).await;
-        if isolated || self.plan.dark == Some(Dark::Cut) {
+        if isolated || self.plan.is_cut_off() {
             self.sleep(Duration::from_secs(1)).await;
+            self.bring_back(|kind| matches!(kind, FaultKind::Heal { .. })).await?;
+        }
+        if isolated {
             self.mend();
         }
         self.throttle(SURVIVOR, None).map_err(failed)

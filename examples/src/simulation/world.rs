@@ -19,7 +19,7 @@ use super::defects::{Defect, Planted};
 use super::failpoints::Trap;
 use super::network::{Network, Wire};
 use super::observations::{Finding, Observer};
-use super::plan::{Dark, FaultPlan};
+use super::plan::StoryPlan;
 use super::ports::CarriedAppends;
 use super::process::{Board, Process};
 use super::producer::{Book, Producer};
@@ -36,7 +36,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// Everything.
 #[derive(Debug)]
 pub(super) struct World {
-    pub(super) plan: FaultPlan,
+    pub(super) plan: StoryPlan,
     pub(super) orders: Arc<Orders>,
     pub(super) around: Surroundings,
     pub(super) regions: BTreeMap<Home, Region>,
@@ -52,7 +52,7 @@ pub(super) struct World {
 impl World {
     /// Builds a world whose regions and producers run.
     pub(super) async fn build(
-        plan: FaultPlan,
+        plan: StoryPlan,
         seed: u64,
         defect: Option<Defect>,
         orders: Arc<Orders>,
@@ -122,7 +122,7 @@ impl World {
             regions: regions.into(),
             clock: Arc::clone(&self.around.clock),
             stamps: Arc::clone(&self.around.clock),
-            prefer_home: self.plan.dark == Some(Dark::Cut),
+            prefer_home: self.plan.is_cut_off(),
             batch_lines: 5,
             gate: Board::new(0),
             book: Board::new(Book::default()),
@@ -206,7 +206,7 @@ async fn genesis(
 }
 
 fn regions(
-    plan: &FaultPlan,
+    plan: &StoryPlan,
     defect: Option<Defect>,
     around: &Surroundings,
     mut signers: BTreeMap<RegionId, Signer>,

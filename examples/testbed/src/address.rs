@@ -35,6 +35,8 @@ pub struct Address {
 impl Address {
     pub(crate) fn of(member: &Member, tls: &Tls) -> Result<Self, Error> {
         let variable = format!("TESTBED_{}", member.group.to_uppercase().replace('-', "_"));
+        let each = member.ports.keys().map(|name| Ok(((*name).to_owned(), member.address(name)?)));
+        let ports = each.collect::<Result<_, Error>>()?;
         let mut environment = BTreeMap::new();
         for (suffix, text) in member.recipe.environment {
             environment.insert(format!("{variable}{suffix}"), render(text, &member.values)?);
@@ -45,7 +47,7 @@ impl Address {
             kind: member.recipe.name.to_owned(),
             version: member.recipe.version.to_owned(),
             region: member.region.clone(),
-            ports: member.ports.iter().map(|(name, port)| ((*name).to_owned(), port.address())).collect(),
+            ports,
             environment,
             log: member.log(),
             authority: tls.authority(),

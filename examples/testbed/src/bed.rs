@@ -4,24 +4,29 @@ mod cluster_id;
 mod folder;
 mod kept;
 mod members;
+mod plan;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::address::Address;
 use crate::error::Error;
 use crate::layout::{Group, Wanted, groups};
-use crate::obtain::{Progress, missing, obtain};
-use crate::server::Server;
+use crate::network::Network;
+use crate::obtain::{NAMESPACES, Progress, lacking, missing, obtain};
+use crate::proxy::Proxy;
+use crate::server::{Place, Server};
 use crate::tls::Tls;
 use folder::Folder;
 
 /// Running servers. Letting go of it kills them and removes their data, unless those are kept.
 #[derive(Debug)]
 pub struct Bed {
-    // The servers go first, then the folder that holds their data.
+    // The proxies go first, then the servers, the network, and the folder that holds their data.
+    proxies: Mutex<BTreeMap<String, Arc<Proxy>>>,
     servers: Vec<Arc<Server>>,
+    network: Option<Network>,
     tls: Tls,
     _folder: Folder,
 }
@@ -35,7 +40,7 @@ impl Bed {
     pub fn start(wanted: &Wanted, progress: Progress<'_>) -> Result<Self, Error> {
         let groups = groups(wanted)?;
         let homes = homes(&groups, progress)?;
-        Self::serve(&groups, &homes, Folder::fresh()?, progress)
+        Self::serve(wanted, &groups, &homes, Folder::fresh()?, progress)
     }
 
     /// As [`Bed::start`], with data in a folder that stays: a bed that is opened there again, by this
@@ -48,29 +53,43 @@ impl Bed {
     pub fn open(folder: &Path, wanted: &Wanted, progress: Progress<'_>) -> Result<Self, Error> {
         let groups = groups(wanted)?;
         let homes = homes(&groups, progress)?;
-        Self::serve(&groups, &homes, Folder::kept(folder)?, progress)
+        Self::serve(wanted, &groups, &homes, Folder::kept(folder)?, progress)
     }
 
     fn serve(
+        wanted: &Wanted,
         groups: &[Group],
         homes: &BTreeMap<&'static str, PathBuf>,
         folder: Folder,
         progress: Progress<'_>,
     ) -> Result<Self, Error> {
         let clusters = kept::clusters(&folder, groups)?;
-        let tls = Tls::write(folder.path().join("tls"))?;
+        let network = wanted.namespaces.then(|| network(groups, &folder)).transpose()?;
+        let (mut places, mut hosts) = (BTreeMap::new(), Vec::new());
+        for name in groups.iter().map(Group::place) {
+            let place = place(network.as_ref(), name)?;
+            hosts.push(place.host.to_string());
+            places.insert(name, place);
+        }
+        let tls = Tls::write(folder.path().join("tls"), &hosts)?;
         let mut servers = Vec::new();
         for group in groups {
-            let place = members::Place {
+            let ground = members::Ground {
                 home: &homes[group.recipe.name],
                 tls: &tls,
                 data: folder.path(),
                 cluster: &clusters[&group.name],
+                place: &places[group.place()],
             };
-            let members = members::of(group, &place)?;
-            servers.extend(members.into_iter().map(|member| Arc::new(Server::of(member))));
+            for member in members::of(group, &ground)? {
+                let ports = member.ports.iter();
+                ports.for_each(|(name, port)| {
+                    network.iter().for_each(|network| network.listens(group.place(), name, port.number()))
+                });
+                servers.push(Arc::new(Server::of(member)));
+            }
         }
-        let bed = Self { servers, tls, _folder: folder };
+        let bed = Self { proxies: Mutex::default(), servers, network, tls, _folder: folder };
         bed.each(|server| server.member().prepare().and_then(|()| server.launch()))?;
         bed.each(|server| {
             server.wait_ready()?;
@@ -88,6 +107,10 @@ impl Bed {
             // A panic of a thread goes on in this one.
             ended.try_for_each(|ended| ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         })
+    }
+
+    fn proxies(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Proxy>>> {
+        self.proxies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All servers.
@@ -108,6 +131,15 @@ impl Bed {
         })
     }
 
+    /// The network of a testbed that was asked for [`Wanted::with_namespaces`].
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] if it was not.
+    pub fn network(&self) -> Result<&Network, Error> {
+        let none = || Error::Unknown { what: "network namespace".to_owned(), known: "only loopback".to_owned() };
+        self.network.as_ref().ok_or_else(none)
+    }
+
     /// Certificates for clients of the TLS listeners.
     #[must_use]
     pub fn tls(&self) -> &Tls {
@@ -121,6 +153,19 @@ impl Bed {
     pub fn addresses(&self) -> Result<Vec<Address>, Error> {
         self.servers.iter().map(|server| Address::of(server.member(), &self.tls)).collect()
     }
+}
+
+fn network(groups: &[Group], folder: &Folder) -> Result<Network, Error> {
+    if let Some(missing) = lacking(NAMESPACES) {
+        return Err(missing);
+    }
+    let places: BTreeSet<_> = groups.iter().map(|group| group.place().to_owned()).collect();
+    Network::make(&places.into_iter().collect::<Vec<_>>(), &folder.path().join("network.log"))
+}
+
+fn place(network: Option<&Network>, name: &str) -> Result<Place, Error> {
+    let Some(network) = network else { return Ok(Place::loopback()) };
+    Ok(Place { host: network.address(name)?, clients: network.range(), entering: network.entering(name)? })
 }
 
 fn homes(groups: &[Group], progress: Progress<'_>) -> Result<BTreeMap<&'static str, PathBuf>, Error> {

@@ -2,24 +2,27 @@
 //! tools read it, and it can say of a test, while it runs, that a tool is missing. A table of clauses
 //! becomes one case for each clause: the names and the closures only have to live as long as the run.
 
+mod mounts;
 mod options;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use crate::catalog::recipe;
 use crate::deadline::Deadline;
-use crate::obtain::missing;
+use crate::obtain::lacking;
 use crate::supervise;
 use options::Options;
+
+/// A need besides servers: a user who may mount file systems.
+pub const MOUNTS: &str = "mounts";
 
 /// One test. It fails by a panic.
 #[derive(Clone, Copy)]
 pub struct Case<'a> {
     /// Its name, such as `postgres::answers`.
     pub name: &'a str,
-    /// The recipes whose servers it starts.
+    /// The recipes whose servers it starts, [`crate::NAMESPACES`] if it cuts the network, and [`MOUNTS`].
     pub needs: &'static [&'static str],
     /// The test.
     pub run: &'a dyn Fn(),
@@ -74,9 +77,9 @@ pub fn run(cases: &[Case<'_>]) -> ExitCode {
 }
 
 fn end(case: &Case<'_>, require_all: bool) -> Ending {
-    let absent = case.needs.iter().find_map(|need| match recipe(need) {
-        None => Some(format!("there is no recipe {need}")),
-        Some(recipe) => missing(recipe).map(|error| error.to_string()),
+    let absent = case.needs.iter().find_map(|&need| match need {
+        MOUNTS => mounts::missing(),
+        need => lacking(need).map(|error| error.to_string()),
     });
     let ending = match absent {
         Some(reason) if require_all => Ending::Failed(reason),
@@ -117,7 +120,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_skipped_with_its_reason_or_fails() {
         let needs_more = case(&["no-such-server"], &|| panic!("it must not run"));
-        let reason = "there is no recipe no-such-server".to_owned();
+        let reason = lacking("no-such-server").unwrap().to_string();
         assert_eq!(end(&needs_more, false), Ending::Skipped(reason.clone()));
         assert_eq!(end(&needs_more, true), Ending::Failed(reason));
     }

@@ -27,6 +27,7 @@
 //! | [`keeper`] | the process behind `cargo testbed up` |
 //! | [`harness`] | tests that say, while they run, that a tool is missing |
 //! | `proxy` | faults on a connection, seeded |
+//! | `network` | a namespace for each region, and packets dropped between them |
 
 mod address;
 mod bed;
@@ -37,6 +38,7 @@ mod error;
 pub mod harness;
 pub mod keeper;
 mod layout;
+mod network;
 mod obtain;
 mod ports;
 mod proxy;
@@ -51,7 +53,8 @@ pub use address::Address;
 pub use bed::Bed;
 pub use error::{Error, Kept};
 pub use layout::Wanted;
-pub use obtain::{Progress, is_obtained, missing, obtain};
+pub use network::{Network, TEST};
+pub use obtain::{NAMESPACES, Progress, is_obtained, lacking, missing, obtain};
 pub use proxy::{Conditions, Direction, Proxy, Traffic};
 pub use server::Server;
 pub use shared::shared;

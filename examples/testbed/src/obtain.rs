@@ -17,7 +17,7 @@ use crate::catalog::{Obtain, Recipe};
 use crate::error::Error;
 
 pub(crate) use command::run;
-pub use tools::missing;
+pub use tools::{NAMESPACES, lacking, missing};
 
 /// Hears what is going on, a line at a time.
 pub type Progress<'a> = &'a (dyn Fn(&str) + Sync);

@@ -5,7 +5,7 @@
 //! and two testbeds on one machine do not meet.
 
 use std::fs::{File, TryLockError};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener};
 
 use crate::cache;
 use crate::error::Error;
@@ -54,11 +54,6 @@ impl Port {
     pub(crate) fn number(&self) -> u16 {
         self.number
     }
-
-    /// Its address.
-    pub(crate) fn address(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.number).into()
-    }
 }
 
 fn outgoing_from() -> u16 {
@@ -78,7 +73,7 @@ mod tests {
         let numbers: BTreeSet<_> = ports.iter().map(Port::number).collect();
         assert_eq!(numbers.len(), 20);
         assert!(numbers.iter().all(|number| *number < outgoing_from()));
-        assert!(TcpListener::bind(ports[0].address()).is_ok());
+        assert!(TcpListener::bind((Ipv4Addr::LOCALHOST, ports[0].number())).is_ok());
     }
 
     #[test]

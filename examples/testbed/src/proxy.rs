@@ -1,7 +1,6 @@
 //! A TCP proxy that delays, narrows, stalls and resets connections, one direction at a time, by a seed.
 
 mod accept;
-mod conditions;
 mod now;
 mod pump;
 mod schedule;
@@ -11,11 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
+pub use dcp_core::testing::faults::{Conditions, Direction};
 use tokio::sync::watch;
 
 use crate::error::Error;
 use accept::{Counts, Orders};
-pub use conditions::{Conditions, Direction};
 
 /// What a proxy has carried so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,7 +15,7 @@ pub(crate) fn ask(member: &Member) -> Result<String, String> {
         Probe::Postgres => "sql",
         Probe::Etcd => "client",
     };
-    let address = member.port(port).map_err(|error| error.to_string())?.address();
+    let address = member.address(port).map_err(|error| error.to_string())?;
     match member.recipe.probe {
         Probe::Kafka => kafka::ask(address, member.values.get("node").map_or("", String::as_str)),
         Probe::Postgres => postgres::ask(address),

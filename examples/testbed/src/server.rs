@@ -16,8 +16,8 @@ use crate::error::Error;
 use crate::proxy::Proxy;
 use crate::ready;
 
-pub(crate) use member::{Member, tail};
-use supervised::Supervised;
+pub(crate) use member::{Member, Place, tail};
+pub(crate) use supervised::Supervised;
 pub(crate) use wrapping::DIES_WITH_PARENT;
 
 /// A server that was asked to stop gets this long before it is killed.
@@ -56,7 +56,7 @@ impl Server {
     /// # Errors
     /// [`Error::Unknown`] if it has no such port.
     pub fn address(&self, port: &str) -> Result<SocketAddr, Error> {
-        Ok(self.member.port(port)?.address())
+        self.member.address(port)
     }
 
     /// The file that holds its output.

@@ -37,7 +37,7 @@ impl Tls {
         self.0.join("other-ca.pem")
     }
 
-    /// Key and certificate of the servers, for `127.0.0.1` and `localhost`.
+    /// Key and certificate of the servers, for `127.0.0.1`, `localhost` and their addresses in namespaces.
     #[must_use]
     pub fn server(&self) -> PathBuf {
         self.0.join("server.pem")
@@ -83,35 +83,37 @@ impl Tls {
     }
 
     /// Writes fresh ones, unless the folder has them.
-    pub(crate) fn write(folder: PathBuf) -> Result<Self, Error> {
+    pub(crate) fn write(folder: PathBuf, hosts: &[String]) -> Result<Self, Error> {
         let tls = Self::at(folder);
         if tls.expired().exists() {
             return Ok(tls);
         }
         fs::create_dir_all(&tls.0).map_err(Error::path("create", &tls.0))?;
-        let made = tls.certificates().map_err(|error| Error::io("make certificates")(std::io::Error::other(error)))?;
+        let made =
+            tls.certificates(hosts).map_err(|error| Error::io("make certificates")(std::io::Error::other(error)))?;
         for (path, text) in made {
             write_private(&path, &text)?;
         }
         Ok(tls)
     }
 
-    fn certificates(&self) -> Result<[(PathBuf, String); 8], rcgen::Error> {
+    fn certificates(&self, hosts: &[String]) -> Result<[(PathBuf, String); 8], rcgen::Error> {
         let (authority, other) = (authority("testbed")?, authority("another testbed")?);
         let old = |params: &mut CertificateParams| {
             params.not_before = date_time_ymd(2020, 1, 1);
             params.not_after = date_time_ymd(2020, 1, 2);
         };
+        let server: Vec<_> = SERVER.into_iter().chain(hosts.iter().map(String::as_str)).collect();
         Ok([
             (self.authority(), authority.pem()),
             (self.other_authority(), other.pem()),
-            (self.server(), signed("localhost", &SERVER, &authority, |_| {})?),
+            (self.server(), signed("localhost", &server, &authority, |_| {})?),
             (self.client(), signed("client", &[], &authority, |_| {})?),
             (self.other_client(), signed("client", &[], &other, |_| {})?),
-            (self.other_server(), signed("localhost", &SERVER, &other, |_| {})?),
+            (self.other_server(), signed("localhost", &server, &other, |_| {})?),
             (self.misnamed(), signed(ELSEWHERE, &[ELSEWHERE], &authority, |_| {})?),
             // The last to be written: where it is, all are.
-            (self.expired(), signed("localhost", &SERVER, &authority, old)?),
+            (self.expired(), signed("localhost", &server, &authority, old)?),
         ])
     }
 }
@@ -151,7 +153,7 @@ mod tests {
     #[test]
     fn writes_all_files_once() {
         let folder = tempfile::tempdir().unwrap();
-        let tls = Tls::write(folder.path().join("tls")).unwrap();
+        let tls = Tls::write(folder.path().join("tls"), &[]).unwrap();
         let server = fs::read_to_string(tls.server()).unwrap();
         assert!(server.contains("BEGIN PRIVATE KEY") && server.contains("BEGIN CERTIFICATE"));
         let clients = [tls.authority(), tls.other_authority(), tls.client(), tls.other_client()];
@@ -159,7 +161,7 @@ mod tests {
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o77, 0, "{}", path.display());
             assert!(fs::read_to_string(&path).unwrap().contains("BEGIN CERTIFICATE"), "{}", path.display());
         }
-        Tls::write(folder.path().join("tls")).unwrap();
+        Tls::write(folder.path().join("tls"), &[]).unwrap();
         assert_eq!(server, fs::read_to_string(tls.server()).unwrap());
     }
 }

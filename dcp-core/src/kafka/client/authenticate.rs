@@ -57,3 +57,6 @@ async fn say(dialogue: &mut Dialogue<'_>, sasl: &Sasl, message: String) -> Resul
         .map_err(|no| no.error(format_args!("user {}", sasl.user)))?;
     Ok(answer)
 }
+
+#[cfg(test)]
+mod tests;

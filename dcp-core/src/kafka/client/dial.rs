@@ -48,7 +48,7 @@ async fn open(
     let stream = TcpStream::connect((&*address.host, address.port)).await.map_err(|cause| unreachable(&cause))?;
     stream.set_nodelay(true).map_err(|cause| unreachable(&cause))?;
     let stream = encrypted(stream, address, settings).await?;
-    let mut dialogue = Dialogue { stream, settings, next: 0 };
+    let mut dialogue = Dialogue::new(stream, settings);
     let versions = dialogue.versions().await?;
     let expires = match &settings.security.sasl {
         None => None,
@@ -83,7 +83,11 @@ pub(super) struct Dialogue<'a> {
     next: i32,
 }
 
-impl Dialogue<'_> {
+impl<'a> Dialogue<'a> {
+    pub(super) fn new(stream: Box<dyn Stream>, settings: &'a KafkaSettings) -> Self {
+        Self { stream, settings, next: 0 }
+    }
+
     async fn versions(&mut self) -> Result<Versions, Error> {
         let request = ApiVersionsRequest::default()
             .with_client_software_name(StrBytes::from_static_str(SOFTWARE))

@@ -112,7 +112,7 @@ fn read(answer: &MetadataResponse, what: &str) -> Result<Described, Error> {
         match Refusal::check(topic.error_code, None) {
             Ok(()) => drop(topics.insert(Arc::clone(&name), of_topic(name, topic))),
             // No leader or listener for one of its partitions: it is there.
-            Err(refusal) if [5, 77].contains(&refusal.code) => {
+            Err(refusal) if [5, 72].contains(&refusal.code) => {
                 topics.insert(Arc::clone(&name), of_topic(name, topic));
             }
             Err(refusal) if refusal.code == NO_TOPIC => {}

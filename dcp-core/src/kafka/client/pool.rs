@@ -15,8 +15,8 @@ use crate::kafka::topic::BrokerAddress;
 pub(crate) enum Lane {
     /// What is answered at once.
     Calls,
-    /// Records on their way in.
-    Produce,
+    /// Records on their way in: those of one producer are in one lane, and so in order.
+    Produce(u8),
     /// One reader's long polls.
     Fetch(u64),
 }

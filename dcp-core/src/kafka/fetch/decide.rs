@@ -22,7 +22,7 @@ pub(super) enum Next {
 }
 
 const FENCED_EPOCH: i16 = 74;
-const UNKNOWN_EPOCH: i16 = 76;
+const UNKNOWN_EPOCH: i16 = 75;
 
 /// `known` is the leader epoch in the metadata, and `failed` how often the call was tried before.
 pub(super) fn next(from: &FetchFrom, answer: Answer, known: Option<i32>, failed: u32) -> Next {
@@ -59,4 +59,67 @@ pub(super) fn lacking(error: Error, failed: u32) -> Next {
         return Next::Again { why: Error::retry("no-leader", error.message()), relearn: true };
     }
     Next::Done(Err(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::kafka::topic::TopicPartition;
+
+    fn answer(code: i16, diverged: Option<i64>) -> Answer {
+        let found = FetchedPartition {
+            records: Bytes::from_static(b"records"),
+            log_start: Some(0),
+            last_stable: 3,
+            high_watermark: 4,
+            aborted: Vec::new(),
+        };
+        Answer { refusal: Refusal::check(code, None).err(), diverged, found }
+    }
+
+    fn from() -> FetchFrom {
+        FetchFrom::new(TopicPartition::new("orders", 0), 3).with_current_leader_epoch(5)
+    }
+
+    fn code(next: Next) -> Option<(ErrorKind, String)> {
+        match next {
+            Next::Done(Err(error)) => Some((error.kind(), error.code().to_owned())),
+            Next::Done(Ok(_)) | Next::Again { .. } => None,
+        }
+    }
+
+    #[test]
+    fn records_and_a_log_that_went_another_way() {
+        assert!(matches!(next(&from(), answer(0, None), Some(5), 0), Next::Done(Ok(_))));
+        let diverged = code(next(&from(), answer(0, Some(2)), Some(5), 0));
+        assert_eq!(diverged, Some((ErrorKind::Corrupt, "log-diverged".to_owned())));
+        let gone = code(next(&from(), answer(1, None), Some(5), 0));
+        assert_eq!(gone, Some((ErrorKind::Corrupt, "offset-out-of-range".to_owned())));
+    }
+
+    #[test]
+    fn a_leader_epoch_that_rose_is_a_conflict_and_one_that_fell_another_topic() {
+        let moved = code(next(&from(), answer(FENCED_EPOCH, None), Some(6), 0));
+        assert_eq!(moved, Some((ErrorKind::Conflict, "leader-moved".to_owned())));
+        for (known, failed, expected) in [
+            (Some(4), LOOKS_MAX, Some((ErrorKind::Corrupt, "topic-recreated".to_owned()))),
+            // The metadata may be old, or the broker behind them.
+            (Some(4), 0, None),
+            (Some(5), LOOKS_MAX, None),
+            (None, LOOKS_MAX, None),
+        ] {
+            assert_eq!(code(next(&from(), answer(UNKNOWN_EPOCH, None), known, failed)), expected, "{known:?} {failed}");
+        }
+    }
+
+    #[test]
+    fn a_leader_that_moved_is_learnt_anew_and_a_topic_looked_for_a_few_times() {
+        let again = next(&from(), answer(6, None), Some(5), 40);
+        assert!(matches!(again, Next::Again { relearn: true, .. }), "{again:?}");
+        assert!(matches!(next(&from(), answer(3, None), None, 0), Next::Again { relearn: true, .. }));
+        let gone = code(next(&from(), answer(3, None), None, LOOKS_MAX));
+        assert_eq!(gone, Some((ErrorKind::Invalid, "no-topic".to_owned())));
+    }
 }

@@ -39,7 +39,7 @@ pub(crate) enum Field {
 pub(crate) fn check(shape: &Shape, flexible: bool, bytes: &[u8]) -> Result<(), Error> {
     let mut walk = Walk { rest: bytes, flexible, elements: 0 };
     let walked = walk.through(shape);
-    let ended = walked.and_then(|()| if walk.rest.is_empty() { Ok(()) } else { Err("it goes on after its end") });
+    let ended = walked.and(if walk.rest.is_empty() { Ok(()) } else { Err("it goes on after its end") });
     ended.map_err(|why| {
         let at = bytes.len() - walk.rest.len();
         Error::corrupt("unreadable-answer", format!("byte {at} of {} of an answer: {why}", bytes.len()))

@@ -79,7 +79,8 @@ impl Cluster {
             tokio::join!(biased; self.topic(&place.topic), self.client.offsets(asked, OffsetAt::HighWatermark), stable);
         // The topic first: it says why the offsets may not be there.
         let leader_epoch = check_id(topic?.as_ref(), place, id)?;
-        let (high, stable) = (found(high?, place)?, stable?);
+        let shown = |error: Error| if error.code() == "no-topic" { gone(place, id) } else { error };
+        let (high, stable) = (found(high.map_err(shown)?, place)?, stable.map_err(shown)?);
         Ok(Standing { target: stable.unwrap_or(high), high_watermark: high, leader_epoch })
     }
 
@@ -101,10 +102,7 @@ fn found(found: BTreeMap<TopicPartition, crate::kafka::OffsetFound>, place: &Top
 
 // The partition's leader epoch.
 fn check_id(topic: Option<&TopicDescription>, place: &TopicPartition, id: TopicId) -> Result<i32, Error> {
-    let Some(topic) = topic else {
-        let message = format!("topic {} of id {id} is not there: it was deleted under the store", place.topic);
-        return Err(Error::corrupt(GONE, message));
-    };
+    let Some(topic) = topic else { return Err(gone(place, id)) };
     if topic.id != id {
         let message = format!(
             "topic {} was made anew: its id was {id} and is {}; positions in the old one mean nothing here",
@@ -114,6 +112,10 @@ fn check_id(topic: Option<&TopicDescription>, place: &TopicPartition, id: TopicI
     }
     let partition = topic.partition(place.partition).ok_or_else(|| no_partition(place, topic))?;
     Ok(partition.leader_epoch)
+}
+
+fn gone(place: &TopicPartition, id: TopicId) -> Error {
+    Error::corrupt(GONE, format!("topic {} of id {id} is not there: it was deleted under the store", place.topic))
 }
 
 pub(super) fn no_partition(place: &TopicPartition, topic: &TopicDescription) -> Error {

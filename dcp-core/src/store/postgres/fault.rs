@@ -16,9 +16,10 @@ pub(super) fn error(cause: &tokio_postgres::Error) -> Error {
             format!("{said}: the server is in recovery or read-only; connect to the primary"),
         ),
         &SqlState::DISK_FULL => Error::retry("disk-full", format!("{said}: make room on the server's disk")),
-        &SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
-            Error::refused("not-authorised", format!("{said}: correct user and password"))
-        }
+        &SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION => Error::refused(
+            "not-authorised",
+            format!("{said}: correct user, password or certificate, or what the server's pg_hba.conf demands of them"),
+        ),
         &SqlState::INSUFFICIENT_PRIVILEGE => {
             Error::refused("not-permitted", format!("{said}: grant it to the store's user"))
         }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::columns::Columns;
 use super::rows::{self, LogRow, fence_text};
 use super::server::{Server, Session, Value};
 use super::tail::Tail;
@@ -307,22 +308,33 @@ impl Laid {
 
     /// Writes by one statement, unless the log has changed or holds one of these ids; says whether.
     async fn commit_at_once(&self, server: &Server, session: &Session, ids: &[Uuid]) -> Result<bool, Failure> {
+        let one = self.cursors.is_empty() && self.records.len() == 1;
         let prepared = async {
             let (before, after) = (rows::signed(self.before.count)?, rows::signed(self.row.prefix.count)?);
-            let statement = session.prepared(&server.statements.write_at_once).await?;
+            let texts = &server.statements;
+            let text = match (one, self.cursors.is_empty()) {
+                (true, _) => &texts.write_one_at_once,
+                (false, true) => &texts.write_at_once,
+                (false, false) => &texts.write_with_cursors,
+            };
+            let statement = session.prepared(text).await?;
             Ok::<_, Error>((statement, Columns::of(&self.records)?, self.stored_fence()?, before, after))
         };
         let (statement, columns, fence, before, after) = prepared.await.map_err(Failure::NotApplied)?;
-        let (log, partition) = (&self.row.log, i64::from(self.row.log.partition()));
-        let (scope, [owner, mirror, companion]) = (log.scope().as_str(), &self.row.sessions);
+        let [owner, mirror, companion] = &self.row.sessions;
         let (was, is) = (self.before.digest.as_bytes().as_slice(), self.row.prefix.digest.as_bytes().as_slice());
         let names: Vec<&str> = self.cursors.keys().map(String::as_str).collect();
         let cursors: Vec<&[u8]> = self.cursors.values().map(Bytes::as_ref).collect();
-        let mut values = columns.values(&self.row.number).to_vec();
-        let state: [Value<'_>; 9] =
-            [&before, &was, &self.row.fence_text, owner, mirror, companion, &scope, &partition, &ids];
-        let changes: [Value<'_>; 5] = [&after, &is, &fence, &names, &cursors];
+        let number = &self.row.number;
+        let first = if one { columns.first(number) } else { None };
+        let mut values = first.unwrap_or_else(|| columns.values(number)).to_vec();
+        let state: [Value<'_>; 7] = [&before, &was, &self.row.fence_text, owner, mirror, companion, &ids];
+        let changes: [Value<'_>; 3] = [&after, &is, &fence];
         values.extend(state.into_iter().chain(changes));
+        if !names.is_empty() {
+            let kept: [Value<'_>; 2] = [&names, &cursors];
+            values.extend(kept);
+        }
         Ok(session.whole(&statement, &values).await? > 0)
     }
 }
@@ -345,55 +357,4 @@ fn ids_of(group: &[Asked]) -> Vec<Uuid> {
         Work::Copy(_) => None,
     });
     appends.flatten().collect()
-}
-
-/// Records, column by column.
-struct Columns<'a> {
-    ranks: Vec<i64>,
-    ids: Vec<Uuid>,
-    streams: Vec<&'a [u8]>,
-    versions: Vec<i64>,
-    epochs: Vec<i64>,
-    types: Vec<&'a [u8]>,
-    keys: Vec<Option<&'a [u8]>>,
-    payloads: Vec<&'a [u8]>,
-    headers: Vec<Vec<u8>>,
-    contents: Vec<&'a [u8]>,
-    prefixes: Vec<&'a [u8]>,
-}
-
-impl<'a> Columns<'a> {
-    fn of(records: &'a [Planned]) -> Result<Self, Error> {
-        let all = |of: fn(&'a Planned) -> &'a [u8]| records.iter().map(of).collect::<Vec<_>>();
-        Ok(Self {
-            ranks: records.iter().map(|one| rows::signed(one.position.rank())).collect::<Result<_, _>>()?,
-            ids: records.iter().map(|one| rows::uuid(&one.record.id)).collect(),
-            streams: all(|one| one.record.stream.as_str().as_bytes()),
-            versions: records.iter().map(|one| rows::signed(one.record.version.get())).collect::<Result<_, _>>()?,
-            epochs: records.iter().map(|one| rows::signed(one.record.epoch.get())).collect::<Result<_, _>>()?,
-            types: all(|one| one.record.event_type.as_bytes()),
-            keys: records.iter().map(|one| one.record.key.as_deref()).collect(),
-            payloads: all(|one| &one.record.payload),
-            headers: records.iter().map(|one| rows::header_bytes(&one.record.headers)).collect::<Result<_, _>>()?,
-            contents: all(|one| one.content.as_bytes()),
-            prefixes: all(|one| one.prefix.digest.as_bytes()),
-        })
-    }
-
-    fn values<'b>(&'b self, log: &'b i32) -> [Value<'b>; 12] {
-        [
-            log,
-            &self.ranks,
-            &self.ids,
-            &self.streams,
-            &self.versions,
-            &self.epochs,
-            &self.types,
-            &self.keys,
-            &self.payloads,
-            &self.headers,
-            &self.contents,
-            &self.prefixes,
-        ]
-    }
 }

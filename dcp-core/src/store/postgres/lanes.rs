@@ -109,6 +109,9 @@ impl Lanes {
                 *lock(&lane.0.tail) = tail;
                 wakers.wake(&log);
                 tell(answers, outcome);
+                // Those who were answered may have more: what they hand over now goes together, instead of
+                // the first of it alone.
+                tokio::task::yield_now().await;
             }
         });
     }

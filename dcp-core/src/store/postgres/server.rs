@@ -200,9 +200,10 @@ impl Session {
         self.rows(&statement, values).await
     }
 
-    /// Begins a transaction that sees, in each statement, what was committed before it.
+    /// Begins a transaction that sees, in each statement, what was committed before it. Whether it may
+    /// write is left to the server: asking for it would write where the settings forbid it.
     pub(super) async fn begin(&self) -> Result<(), Error> {
-        self.plain("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").await
+        self.plain("BEGIN ISOLATION LEVEL READ COMMITTED").await
     }
 
     pub(super) async fn plain(&self, text: &str) -> Result<(), Error> {

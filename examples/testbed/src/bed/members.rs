@@ -7,15 +7,15 @@ use crate::catalog::Members;
 use crate::error::Error;
 use crate::layout::Group;
 use crate::ports::Port;
-use crate::server::Member;
+use crate::server::{Member, Place};
 use crate::template::{Values, render};
 use crate::tls::Tls;
 
 /// More copies than these protect against nothing that happens on one machine.
 const COPIES_MAX: usize = 3;
 
-/// Where a group's members stand.
-pub(super) struct Place<'a> {
+/// What a group's members stand on.
+pub(super) struct Ground<'a> {
     /// Where the server was obtained to.
     pub(super) home: &'a Path,
     /// Certificates.
@@ -24,26 +24,30 @@ pub(super) struct Place<'a> {
     pub(super) data: &'a Path,
     /// The id of their cluster.
     pub(super) cluster: &'a str,
+    /// Where they stand in the network.
+    pub(super) place: &'a Place,
 }
 
 /// The members of a group, ready to be prepared.
-pub(super) fn of(group: &Group, place: &Place<'_>) -> Result<Vec<Member>, Error> {
+pub(super) fn of(group: &Group, ground: &Ground<'_>) -> Result<Vec<Member>, Error> {
     let mut members = Vec::new();
     for (at, name) in group.members.iter().enumerate() {
         let mut ports = BTreeMap::new();
         for port in group.recipe.ports {
             ports.insert(*port, Port::take()?);
         }
-        let data = place.data.join(name);
+        let data = ground.data.join(name);
         let mut values = Values::new();
         let mut set = |name: &str, value: String| values.insert(name.to_owned(), value);
         set("name", name.clone());
         set("region", group.region.clone().unwrap_or_default());
         set("node", (at + 1).to_string());
-        set("home", place.home.display().to_string());
+        set("home", ground.home.display().to_string());
         set("data", data.display().to_string());
-        set("tls", place.tls.folder().display().to_string());
-        set("cluster", place.cluster.to_owned());
+        set("host", ground.place.host.to_string());
+        set("clients", ground.place.clients.clone());
+        set("tls", ground.tls.folder().display().to_string());
+        set("cluster", ground.cluster.to_owned());
         set("copies", group.members.len().min(COPIES_MAX).to_string());
         for (port, taken) in &ports {
             set(&format!("port:{port}"), taken.number().to_string());
@@ -59,7 +63,8 @@ pub(super) fn of(group: &Group, place: &Place<'_>) -> Result<Vec<Member>, Error>
             ports,
             values,
             data,
-            certificate: place.tls.server(),
+            place: ground.place.clone(),
+            certificate: ground.tls.server(),
         });
     }
     for joined in group.recipe.joined {
@@ -82,8 +87,8 @@ mod tests {
     fn members(wanted: &Wanted) -> Vec<Member> {
         let groups = groups(wanted).unwrap();
         let [home, data] = ["/home", "/data"].map(Path::new);
-        let place = Place { home, tls: &Tls::at("/tls"), data, cluster: "AAAAAAAAAAAAAAAAAAAAAA" };
-        of(&groups[0], &place).unwrap()
+        let (tls, place, cluster) = (&Tls::at("/tls"), &Place::loopback(), "AAAAAAAAAAAAAAAAAAAAAA");
+        of(&groups[0], &Ground { home, tls, data, cluster, place }).unwrap()
     }
 
     #[test]

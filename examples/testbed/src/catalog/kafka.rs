@@ -30,13 +30,13 @@ pub(super) const KAFKA: Recipe = Recipe {
     ports: &["plain", "scram", "tls", "proxied", "front", "controller"],
     by_member: &[
         ("roles", "broker,controller", "broker"),
-        ("controller_listener", ",CONTROLLER://127.0.0.1:{port:controller}", ""),
+        ("controller_listener", ",CONTROLLER://{host}:{port:controller}", ""),
     ],
     joined: &[
-        Joined { name: "voters", each: "{node}@127.0.0.1:{port:controller}", of: Members::First },
-        Joined { name: "bootstrap", each: "127.0.0.1:{port:plain}", of: Members::All },
-        Joined { name: "bootstrap_scram", each: "127.0.0.1:{port:scram}", of: Members::All },
-        Joined { name: "bootstrap_tls", each: "127.0.0.1:{port:tls}", of: Members::All },
+        Joined { name: "voters", each: "{node}@{host}:{port:controller}", of: Members::First },
+        Joined { name: "bootstrap", each: "{host}:{port:plain}", of: Members::All },
+        Joined { name: "bootstrap_scram", each: "{host}:{port:scram}", of: Members::All },
+        Joined { name: "bootstrap_tls", each: "{host}:{port:tls}", of: Members::All },
     ],
     files: &[
         ("server.properties", include_str!("../../recipes/kafka/server.properties")),

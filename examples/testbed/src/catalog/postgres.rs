@@ -55,7 +55,7 @@ pub(super) const POSTGRES: Recipe = Recipe {
         "-c",
         "port={port:sql}",
         "-c",
-        "listen_addresses=127.0.0.1",
+        "listen_addresses={host}",
         "-c",
         "unix_socket_directories=",
         "-c",
@@ -82,9 +82,9 @@ pub(super) const POSTGRES: Recipe = Recipe {
     // Fast shutdown: sessions are ended, what they had not committed is rolled back.
     stop: Stop::Interrupt,
     environment: &[
-        ("", "postgres://postgres@127.0.0.1:{port:sql}/postgres"),
-        ("_PASSWORD", "postgres://alice:alice-secret@127.0.0.1:{port:sql}/postgres"),
-        ("_TLS", "postgres://carol:carol-secret@127.0.0.1:{port:sql}/postgres?sslmode=require"),
+        ("", "postgres://postgres@{host}:{port:sql}/postgres"),
+        ("_PASSWORD", "postgres://alice:alice-secret@{host}:{port:sql}/postgres"),
+        ("_TLS", "postgres://carol:carol-secret@{host}:{port:sql}/postgres?sslmode=require"),
     ],
     certificate: Some("certificate.pem"),
     proxied: ("sql", None),

@@ -1,7 +1,8 @@
 //! What has to be known of a server to obtain, start and stop it.
 //!
 //! Texts may hold placeholders, filled in for each member: `{name}`, `{region}`, `{node}` (1, 2, ...),
-//! `{home}` (where it was obtained to), `{data}`, `{tls}` (certificates), `{cluster}` (an id that all
+//! `{home}` (where it was obtained to), `{data}`, `{host}` (the address it listens at),
+//! `{clients}` (the addresses that clients come from), `{tls}` (certificates), `{cluster}` (an id that all
 //! members share), `{copies}` (how many members there are, 3 at most), `{port:NAME}`, and what the recipe itself declares in `by_member` and `joined`.
 
 use std::time::Duration;

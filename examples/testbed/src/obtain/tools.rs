@@ -3,12 +3,12 @@
 use std::process::{Command, Stdio};
 
 use super::packed;
-use crate::catalog::{Obtain, Recipe, Tool};
+use crate::catalog::{Obtain, Recipe, Tool, recipe};
 use crate::error::Error;
 
 const SETPRIV: Tool = Tool { program: "setpriv", arguments: &["--version"], cure: "apt-get install -y util-linux" };
 /// Asked only of root: anybody else starts such a server as it is.
-const NAMESPACES: Tool = Tool {
+const USER_NAMESPACES: Tool = Tool {
     program: "unshare",
     arguments: &["--user", "--map-user=1000", "--ipc", "--", "true"],
     cure: "run it as a user that is not root, or allow user namespaces: sysctl -w user.max_user_namespaces=1000",
@@ -24,11 +24,36 @@ const PYTHON: Tool = Tool { program: "python3", arguments: &["-c", "import lzma"
 pub fn missing(recipe: &Recipe) -> Option<Error> {
     let namespaces = recipe.refuses_root && rustix::process::geteuid().is_root();
     let always = std::iter::once(&SETPRIV).chain(recipe.tools);
-    let always = always.chain(namespaces.then_some(&NAMESPACES));
+    let always = always.chain(namespaces.then_some(&USER_NAMESPACES));
     always.filter(|tool| !is_there(tool)).map(absent).next().or_else(|| {
         let needed = (!super::is_obtained(recipe)).then(|| require(&recipe.obtain).err());
         needed.flatten()
     })
+}
+
+/// What a [`crate::harness::Case`] needs that cuts one direction or one port: root, `ip` and `nft`.
+pub const NAMESPACES: &str = "namespaces";
+
+const OF_NAMESPACES: [Tool; 3] = [
+    Tool {
+        program: "unshare",
+        arguments: &["--net", "--", "true"],
+        cure: "run it as root, where network namespaces may be made (CAP_SYS_ADMIN)",
+    },
+    Tool { program: "ip", arguments: &["link"], cure: "apt-get install -y iproute2" },
+    Tool { program: "nft", arguments: &["list", "tables"], cure: "apt-get install -y nftables" },
+];
+
+/// What is missing of a need: of a recipe, or of [`NAMESPACES`].
+#[must_use]
+pub fn lacking(need: &str) -> Option<Error> {
+    if need == NAMESPACES {
+        return OF_NAMESPACES.iter().find(|tool| !is_there(tool)).map(absent);
+    }
+    match recipe(need) {
+        Some(recipe) => missing(recipe),
+        None => Some(Error::Unknown { what: format!("recipe {need}"), known: NAMESPACES.to_owned() }),
+    }
 }
 
 /// Refuses when what obtains it is not installed.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -24,8 +25,27 @@ pub(crate) struct Member {
     pub(crate) ports: BTreeMap<&'static str, Port>,
     pub(crate) values: Values,
     pub(crate) data: PathBuf,
+    pub(crate) place: Place,
     /// What it shows over TLS at first, if it speaks TLS.
     pub(crate) certificate: PathBuf,
+}
+
+/// Where a server stands in the network.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    /// The address it listens at.
+    pub(crate) host: IpAddr,
+    /// The addresses that its clients come from.
+    pub(crate) clients: String,
+    /// What stands before its command, so that it runs inside its namespace.
+    pub(crate) entering: Vec<String>,
+}
+
+impl Place {
+    /// Loopback, as everything else on this machine.
+    pub(crate) fn loopback() -> Self {
+        Self { host: Ipv4Addr::LOCALHOST.into(), clients: "127.0.0.1/32".to_owned(), entering: Vec::new() }
+    }
 }
 
 impl Member {
@@ -90,7 +110,14 @@ impl Member {
 
     /// The command that is the server.
     pub(crate) fn start_command(&self) -> Result<Vec<String>, Error> {
-        self.command(self.recipe.start)
+        Ok(self.place.entering.iter().cloned().chain(self.command(self.recipe.start)?).collect())
+    }
+
+    /// Where that port is. A proxy in front of the server stands on loopback, wherever the server is.
+    pub(crate) fn address(&self, port: &str) -> Result<SocketAddr, Error> {
+        let number = self.port(port)?.number();
+        let front = self.recipe.proxied.1 == Some(port);
+        Ok((if front { Ipv4Addr::LOCALHOST.into() } else { self.place.host }, number).into())
     }
 
     fn command(&self, texts: &[&str]) -> Result<Vec<String>, Error> {

@@ -16,7 +16,7 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
 /// A server that was started. Letting go of it kills it.
 #[derive(Debug)]
-pub(super) struct Supervised {
+pub(crate) struct Supervised {
     name: String,
     process: Child,
     orders: Option<ChildStdin>,
@@ -27,7 +27,7 @@ pub(super) struct Supervised {
 
 impl Supervised {
     /// Starts the command; its output is added to the log.
-    pub(super) fn start(name: &str, command: &[String], log: &Path) -> Result<Self, Error> {
+    pub(crate) fn start(name: &str, command: &[String], log: &Path) -> Result<Self, Error> {
         let doing = format!("start {name}");
         let mut process = supervisor::command()?
             .arg(log)
@@ -60,12 +60,12 @@ impl Supervised {
     }
 
     /// The server's own process.
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.pid
     }
 
     /// How it has ended, if it has.
-    pub(super) fn ended(&mut self) -> Option<&str> {
+    pub(crate) fn ended(&mut self) -> Option<&str> {
         while self.ended.is_none() {
             let Ok(line) = self.said.try_recv() else { break };
             self.note(&line);
@@ -74,7 +74,7 @@ impl Supervised {
     }
 
     /// Gives an order and waits until it is obeyed.
-    pub(super) fn order(&mut self, order: &str) -> Result<(), Error> {
+    pub(crate) fn order(&mut self, order: &str) -> Result<(), Error> {
         if let Some(ended) = self.ended() {
             let said = format!("the server has ended {ended}");
             return Err(self.refused(order, said));
@@ -88,7 +88,7 @@ impl Supervised {
     }
 
     /// Waits until the server has ended and nothing of it is left.
-    pub(super) fn wait_ended(&mut self, within: Duration) -> bool {
+    pub(crate) fn wait_ended(&mut self, within: Duration) -> bool {
         let deadline = Deadline::within(within);
         while self.ended.is_none() {
             let Ok(line) = self.said.recv_timeout(deadline.left()) else { return false };

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod admin;
 mod broker;
 mod calls;
 mod cuts;
 mod cutter;
+mod faults;
 mod security;
 
 use std::process::ExitCode;
@@ -22,6 +24,14 @@ fn main() -> ExitCode {
         Case { name: "security::of_passwords", needs: NEEDS, run: &security::passwords },
         Case { name: "security::of_permissions", needs: NEEDS, run: &security::permissions },
         Case { name: "security::of_certificates", needs: NEEDS, run: &security::certificates },
+        Case { name: "admin::of_settings_and_partitions", needs: NEEDS, run: &admin::settings_and_partitions },
+        Case { name: "admin::of_records_and_producers", needs: NEEDS, run: &admin::records_and_producers },
+        Case { name: "admin::of_access_rules", needs: NEEDS, run: &admin::access_rules },
+        Case { name: "admin::of_groups", needs: NEEDS, run: &admin::groups },
+        Case { name: "faults::too_large_or_not_there", needs: NEEDS, run: &faults::too_large },
+        Case { name: "faults::a_broker_dies_and_returns", needs: NEEDS, run: &faults::deaths },
+        Case { name: "faults::a_leader_moves", needs: NEEDS, run: &faults::moves },
+        Case { name: "faults::a_peer_is_silent", needs: NEEDS, run: &faults::silence },
         Case { name: "cuts::of_reads", needs: NEEDS, run: &cuts::reads },
         Case { name: "cuts::of_idempotent_writes", needs: NEEDS, run: &cuts::idempotent_writes },
         Case { name: "cuts::of_plain_writes", needs: NEEDS, run: &cuts::plain_writes },

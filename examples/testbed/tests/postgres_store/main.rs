@@ -3,10 +3,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod clocks;
 mod crashes;
+mod disk_full;
+mod encryption;
+mod events;
+mod locks;
+mod migrations;
+mod read_only;
 mod readers;
 mod refusals;
 mod server;
+mod silence;
 
 use std::process::ExitCode;
 
@@ -35,6 +43,13 @@ fn main() -> ExitCode {
         Case { name: "readers::miss_nothing_while_transactions_are_held", needs: NEEDS, run: &readers::held },
         Case { name: "crashes::what_was_answered_is_there_once", needs: NEEDS, run: &crashes::a_hundred_times },
         Case { name: "refusals::of_bad_input_and_of_foreign_stores", needs: NEEDS, run: &refusals::all },
+        Case { name: "encryption::is_made_or_refused_with_the_reason", needs: NEEDS, run: &encryption::all },
+        Case { name: "migrations::are_made_once_by_many_at_once", needs: NEEDS, run: &migrations::all },
+        Case { name: "locks::a_held_row_is_named_with_its_holder", needs: NEEDS, run: &locks::named },
+        Case { name: "silence::of_a_half_open_connection_loses_nothing", needs: NEEDS, run: &silence::half_open },
+        Case { name: "read_only::servers_are_refused_and_lose_nothing", needs: NEEDS, run: &read_only::all },
+        Case { name: "disk_full::writes_nothing_until_there_is_room", needs: disk_full::NEEDS, run: &disk_full::room },
+        Case { name: "clocks::of_the_server_decide_nothing", needs: NEEDS, run: &clocks::far_off },
     ]);
     harness::run(&cases)
 }

@@ -11,7 +11,7 @@ use dcp_core::ports::EventStore;
 use dcp_core::store::postgres::{PostgresEventSettings, PostgresEventStore, tokio_postgres};
 use dcp_core::testing::event_store::EventStoreFixture;
 use dcp_core::testing::fixtures;
-use testbed::{Bed, Server, Wanted};
+use testbed::{Bed, Server, Tls, Wanted};
 
 pub(crate) const NEEDS: &[&str] = &["postgres"];
 
@@ -22,6 +22,11 @@ static SCHEMAS: AtomicU32 = AtomicU32::new(0);
 /// The server.
 pub(crate) fn server() -> Arc<Server> {
     BED.server("postgres-a").unwrap()
+}
+
+/// Certificates, for those who trust it and for those who must not.
+pub(crate) fn tls() -> &'static Tls {
+    BED.tls()
 }
 
 /// Runs a test on two threads, as the services that it stands for.

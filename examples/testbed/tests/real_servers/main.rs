@@ -7,8 +7,10 @@ mod command;
 mod each;
 mod identities;
 mod kept;
+mod network;
 mod obtaining;
 mod outliving;
+mod plans;
 mod postgres_users;
 mod scram;
 mod speak;
@@ -31,6 +33,8 @@ fn main() -> ExitCode {
         brokers::CASES,
         identities::CASES,
         postgres_users::CASES,
+        network::CASES,
+        plans::CASES,
         outliving::CASES,
         kept::CASES,
         command::CASES,

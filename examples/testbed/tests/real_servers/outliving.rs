@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use testbed::harness::Case;
-use testbed::{Bed, Wanted, supervise};
+use testbed::{Bed, NAMESPACES, Wanted, supervise};
 
 /// The first argument of the process that owns servers and is killed.
 pub(crate) const OWNER: &str = "own-servers";
@@ -25,6 +25,7 @@ pub(crate) const CASES: &[Case<'_>] = &[
         needs: &["postgres"],
         run: &|| killed("postgres", "pause"),
     },
+    Case { name: "owner::killed_takes_its_network_with_it", needs: &["etcd", NAMESPACES], run: &network_gone },
     Case {
         name: "owner::a_thread_that_ends_takes_nothing_with_it",
         needs: &["etcd"],
@@ -41,7 +42,8 @@ pub(crate) fn own() -> ExitCode {
     if how != "build" {
         supervise::if_asked();
     }
-    let started = std::thread::spawn(move || Bed::start(&Wanted::one(&kind), &|line| eprintln!("  {line}")).unwrap());
+    let wanted = Wanted { namespaces: how == "namespaces", ..Wanted::one(&kind) };
+    let started = std::thread::spawn(move || Bed::start(&wanted, &|line| eprintln!("  {line}")).unwrap());
     // The thread that started the servers is gone from here on.
     let bed = started.join().unwrap();
     std::thread::sleep(Duration::from_millis(300));
@@ -50,7 +52,8 @@ pub(crate) fn own() -> ExitCode {
     if how == "pause" {
         server.pause().unwrap();
     }
-    println!("{}", server.pid().unwrap());
+    let range = bed.network().map_or_else(|_| "loopback".to_owned(), testbed::Network::range);
+    println!("{} {range}", server.pid().unwrap());
     loop {
         std::thread::park();
     }
@@ -59,6 +62,7 @@ pub(crate) fn own() -> ExitCode {
 struct Owner {
     process: Child,
     server: u32,
+    range: String,
 }
 
 impl Drop for Owner {
@@ -73,7 +77,8 @@ fn owner(kind: &str, how: &str) -> Owner {
     let mut process = command.args([OWNER, kind, how]).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    Owner { process, server: line.trim().parse().unwrap() }
+    let (server, range) = line.trim().split_once(' ').unwrap();
+    Owner { process, server: server.parse().unwrap(), range: range.to_owned() }
 }
 
 // Pid and parent of every process, but of those that have ended and are only not reaped yet.
@@ -117,6 +122,25 @@ fn killed(kind: &str, how: &str) {
     owner.process.wait().unwrap();
     assert!(all_gone(&family), "something of {family:?} is left");
     assert!(!Path::new(&format!("/proc/{}", owner.server)).exists());
+}
+
+fn network_gone() {
+    let routed = |range: &str| {
+        let routes = Command::new("ip").args(["route", "show"]).output().unwrap();
+        String::from_utf8_lossy(&routes.stdout).contains(range)
+    };
+    let mut owner = owner("etcd", "namespaces");
+    let family = family(owner.process.id());
+    assert!(routed(&owner.range), "{}", owner.range);
+    owner.process.kill().unwrap();
+    owner.process.wait().unwrap();
+    assert!(all_gone(&family), "something of {family:?} is left");
+    // The kernel takes a namespace away, with its cables, a moment after the last process in it.
+    let gone = (0..200).any(|_| {
+        std::thread::sleep(Duration::from_millis(25));
+        !routed(&owner.range)
+    });
+    assert!(gone, "the network {} is left", owner.range);
 }
 
 fn supervisor_killed() {

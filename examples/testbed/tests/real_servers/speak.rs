@@ -58,9 +58,14 @@ impl Marker {
         panic!("no {wanted} in {}", String::from_utf8_lossy(&answer));
     }
 
+    /// Asks Postgres something in SQL.
+    pub(crate) fn change(&self, query: &str) -> Result<Vec<u8>, Error> {
+        self.postgres(query)
+    }
+
     fn connect(&self) -> Result<TcpStream, Error> {
         let stream = TcpStream::connect(self.address)?;
-        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
         Ok(stream)
     }
 
@@ -74,9 +79,29 @@ impl Marker {
     }
 
     fn postgres(&self, query: &str) -> Result<Vec<u8>, Error> {
+        self.session()?.ask(query)
+    }
+
+    /// A connection to Postgres over which one question can be asked.
+    pub(crate) fn session(&self) -> Result<Session, Error> {
         let mut stream = self.connect()?;
         let who = b"\0\x03\0\0user\0postgres\0\0";
         stream.write_all(&[&u32::try_from(who.len() + 4).unwrap().to_be_bytes()[..], who].concat())?;
+        Ok(Session(stream))
+    }
+
+    fn kafka(&self, request: &[u8]) -> Result<Vec<u8>, Error> {
+        asked(&mut self.connect()?, request)
+    }
+}
+
+/// A connection to Postgres.
+pub(crate) struct Session(TcpStream);
+
+impl Session {
+    /// Asks something in SQL, and ends.
+    pub(crate) fn ask(mut self, query: &str) -> Result<Vec<u8>, Error> {
+        let Self(stream) = &mut self;
         let length = u32::try_from(query.len() + 5).unwrap().to_be_bytes();
         stream.write_all(&[b"Q", &length[..], query.as_bytes(), b"\0", b"X\0\0\0\x04"].concat())?;
         let mut answer = Vec::new();
@@ -85,10 +110,6 @@ impl Marker {
             return Err(Error::other(String::from_utf8_lossy(&answer).into_owned()));
         }
         Ok(answer)
-    }
-
-    fn kafka(&self, request: &[u8]) -> Result<Vec<u8>, Error> {
-        asked(&mut self.connect()?, request)
     }
 }
 

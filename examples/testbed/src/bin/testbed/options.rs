@@ -71,6 +71,9 @@ pub(crate) struct Layout {
     /// Kafka brokers in region `a`.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=5))]
     pub(crate) brokers: u32,
+    /// Each region in a network namespace of its own (root).
+    #[arg(long)]
+    pub(crate) namespaces: bool,
     /// Leaves out the witness.
     #[arg(long)]
     pub(crate) no_witness: bool,
@@ -81,13 +84,16 @@ pub(crate) struct Layout {
 
 impl Layout {
     pub(crate) fn wanted(&self) -> Wanted {
-        Wanted { only: self.only.clone(), regions: self.regions, brokers: self.brokers, witness: !self.no_witness }
+        let (only, regions, brokers) = (self.only.clone(), self.regions, self.brokers);
+        let (witness, namespaces) = (!self.no_witness, self.namespaces);
+        Wanted { only, regions, brokers, witness, namespaces, ..Wanted::default() }
     }
 
     /// The same as arguments again.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let mut arguments = vec![format!("--regions={}", self.regions), format!("--brokers={}", self.brokers)];
         arguments.extend(self.only.iter().map(|name| format!("--only={name}")));
+        arguments.extend(self.namespaces.then(|| "--namespaces".to_owned()));
         arguments.extend(self.no_witness.then(|| "--no-witness".to_owned()));
         arguments
     }

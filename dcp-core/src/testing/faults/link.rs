@@ -1,12 +1,13 @@
-//! What a proxy does to one direction of its connections, as data.
+//! What happens to one direction of a connection, as data.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 /// A direction of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[allow(clippy::exhaustive_enums)]
 pub enum Direction {
     /// What the client says.
     ToServer,
@@ -18,7 +19,9 @@ impl Direction {
     /// Both.
     pub const BOTH: [Self; 2] = [Self::ToServer, Self::ToClient];
 
-    pub(super) fn index(self) -> usize {
+    /// Its place in [`Direction::BOTH`].
+    #[must_use]
+    pub fn index(self) -> usize {
         match self {
             Self::ToServer => 0,
             Self::ToClient => 1,
@@ -29,7 +32,7 @@ impl Direction {
 /// What happens to the bytes of one direction. The default is nothing at all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-#[non_exhaustive]
+#[allow(clippy::exhaustive_structs)]
 pub struct Conditions {
     /// Each piece arrives this much later, in milliseconds.
     pub delay_ms: u64,

@@ -1,0 +1,57 @@
+//! A connection that is there and carries nothing more, in either direction.
+
+use std::time::Duration;
+
+use dcp_core::ports::{EventSource as _, ReadFrom};
+use dcp_core::store::postgres::PostgresEventSettings;
+use dcp_core::store::postgres::tokio_postgres::Config;
+use dcp_core::testing::fixtures::west;
+use dcp_core::{ErrorKind, Failure};
+use testbed::{Conditions, Direction};
+
+use crate::events::{assert_holds, batch, log, owner};
+use crate::server::{block_on, fresh_schema, open, open_as, server};
+
+pub(crate) fn half_open() {
+    block_on(run());
+}
+
+async fn run() {
+    let schema = fresh_schema();
+    let proxy = server().proxy(11).unwrap();
+    let mut through_proxy = Config::new();
+    through_proxy.host(proxy.address().ip().to_string()).port(proxy.address().port());
+    through_proxy.user("postgres").dbname("postgres");
+    let settings = PostgresEventSettings::new(west()).with_schema(&schema).with_deadline(Duration::from_millis(800));
+    let store = open_as(through_proxy, settings).await.unwrap();
+    let writer = owner(&store, 1).await.unwrap();
+    let mut number = 0;
+    for direction in Direction::BOTH {
+        // First behind a known tail, and then in a transaction of several statements.
+        for _ in 0..2 {
+            writer.append(batch(0, number)).await.unwrap();
+            let before = proxy.traffic();
+            proxy.set(direction, Conditions::stalled());
+            let failure = writer.append(batch(0, number + 1)).await.unwrap_err();
+            let known = matches!(&failure, Failure::NotApplied(error) if error.kind() == ErrorKind::Retry);
+            assert!(known || failure.code() == "commit-unanswered", "{direction:?}: {failure}");
+            let error = store.open_reader(&log(0), ReadFrom::Start).await.map(drop).unwrap_err();
+            assert_eq!((error.kind(), error.code()), (ErrorKind::Retry, "no-answer"), "{error}");
+            let after = proxy.traffic();
+            match direction {
+                Direction::ToServer => assert_eq!(before.to_server, after.to_server, "nothing was held back"),
+                Direction::ToClient => assert_eq!(before.to_client, after.to_client, "nothing was held back"),
+            }
+            proxy.heal();
+            // The same batch again, whether it had landed or not: there once.
+            while let Err(failure) = writer.append(batch(0, number + 1)).await {
+                assert!(
+                    failure.is_in_doubt() || failure.not_applied().unwrap().kind() == ErrorKind::Retry,
+                    "{failure}"
+                );
+            }
+            number += 2;
+            assert_holds(&*open(&schema).await.unwrap(), 0..number).await;
+        }
+    }
+}
