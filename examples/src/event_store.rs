@@ -12,10 +12,13 @@ use dcp_core::clock::{Clock, Entropy};
 use dcp_core::ids::RegionId;
 use dcp_core::ports::EventStore;
 use dcp_core::store::embedded::{EmbeddedEventSettings, EmbeddedEventStore};
+use dcp_core::treaty::Treaty;
 use serde::{Deserialize, Serialize};
 
 use crate::foundation::once_free;
 
+#[cfg(feature = "servers")]
+mod kafka;
 #[cfg(feature = "servers")]
 mod postgres;
 
@@ -32,6 +35,8 @@ pub enum StoreKind {
     Embedded,
     /// A Postgres server for each region.
     Postgres,
+    /// A Kafka cluster for each region.
+    Kafka,
 }
 
 impl StoreKind {
@@ -41,6 +46,7 @@ impl StoreKind {
         match self {
             Self::Embedded => "embedded",
             Self::Postgres => "postgres",
+            Self::Kafka => "kafka",
         }
     }
 }
@@ -54,6 +60,8 @@ pub enum EventsAt {
     Folder,
     /// In a Postgres database: `postgres://USER@HOST:PORT/DATABASE`.
     Postgres(String),
+    /// In the topics of a Kafka cluster: `kafka://HOST:PORT,HOST:PORT`, without the scheme.
+    Kafka(String),
 }
 
 impl FromStr for EventsAt {
@@ -62,7 +70,8 @@ impl FromStr for EventsAt {
         match text.split_once("://") {
             None if text == "folder" => Ok(Self::Folder),
             Some(("postgres", _)) => Ok(Self::Postgres(text.to_owned())),
-            _ => Err(format!("{text:?}: expected folder or postgres://USER@HOST:PORT/DATABASE")),
+            Some(("kafka", brokers)) if !brokers.is_empty() => Ok(Self::Kafka(brokers.to_owned())),
+            _ => Err(format!("{text:?}: expected folder, postgres://USER@HOST:PORT/DATABASE or kafka://HOST:PORT")),
         }
     }
 }
@@ -72,6 +81,7 @@ impl fmt::Display for EventsAt {
         match self {
             Self::Folder => f.write_str("folder"),
             Self::Postgres(url) => f.write_str(url),
+            Self::Kafka(brokers) => write!(f, "kafka://{brokers}"),
         }
     }
 }
@@ -115,21 +125,28 @@ pub async fn open(
     at: &EventsAt,
     folder: &Path,
     region: &RegionId,
+    treaty: &Treaty,
     entropy: Arc<dyn Entropy>,
-    clock: &dyn Clock,
+    clock: &Arc<dyn Clock>,
 ) -> Result<OpenEvents, Error> {
     match at {
         EventsAt::Folder => {
             let settings = EmbeddedEventSettings::new(folder.join(FILE), region.clone(), entropy);
-            Ok(once_free(clock, || EmbeddedEventStore::open(&settings)).await?.into())
+            Ok(once_free(&**clock, || EmbeddedEventStore::open(&settings)).await?.into())
         }
         #[cfg(feature = "servers")]
         EventsAt::Postgres(url) => {
-            let store = postgres::open(url, region, entropy, clock).await?;
+            let store = postgres::open(url, region, entropy, &**clock).await?;
+            Ok(OpenEvents { store, file: None })
+        }
+        #[cfg(feature = "servers")]
+        EventsAt::Kafka(brokers) => {
+            let store = kafka::open(brokers, region, treaty, entropy, clock).await?;
             Ok(OpenEvents { store, file: None })
         }
         #[cfg(not(feature = "servers"))]
-        EventsAt::Postgres(_) => {
+        EventsAt::Postgres(_) | EventsAt::Kafka(_) => {
+            let _ = treaty;
             Err(Error::invalid("not-built", format!("{at}: built without the feature `servers` of `examples`")))
         }
     }
@@ -141,10 +158,10 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        for text in ["folder", "postgres://postgres@127.0.0.1:15000/postgres"] {
+        for text in ["folder", "postgres://postgres@127.0.0.1:15000/postgres", "kafka://127.0.0.1:15000,b:9092"] {
             assert_eq!(text.parse::<EventsAt>().unwrap().to_string(), text);
         }
-        for text in ["", "file", "mysql://x"] {
+        for text in ["", "file", "mysql://x", "kafka://"] {
             assert!(text.parse::<EventsAt>().is_err(), "{text}");
         }
     }

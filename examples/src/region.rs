@@ -69,7 +69,7 @@ pub async fn run(settings: RegionSettings, fittings: &dyn Fittings) -> Result<()
     // Never from the run's seed: a folder that is made anew holds another history.
     let never_alike = Arc::new(SeededEntropy::from_system()?);
     let marks = Arc::clone(&never_alike) as _;
-    let events = event_store::open(&settings.events, &folder, &settings.region, marks, &*clock).await?;
+    let events = event_store::open(&settings.events, &folder, &settings.region, &treaty, marks, &clock).await?;
     let store = fittings.store(events.store());
 
     let failpoints = Arc::new(HeldFailpoints::new(settings.crash_after.clone()));

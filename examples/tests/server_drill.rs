@@ -43,7 +43,7 @@ const TESTS: &[(&str, Test)] = &[
     ("finds_a_link_that_skips_the_tail", planted::skips_tail),
 ];
 
-const STORES: &[(StoreKind, &[&str])] = &[(StoreKind::Postgres, &["postgres"])];
+const STORES: &[(StoreKind, &[&str])] = &[(StoreKind::Postgres, &["postgres"]), (StoreKind::Kafka, &["kafka"])];
 
 fn main() -> ExitCode {
     let all = STORES.iter().flat_map(|store| TESTS.iter().map(move |test| (store, test)));

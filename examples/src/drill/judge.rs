@@ -3,7 +3,7 @@
 //! themselves is taken only where nothing else can show it (deliveries, memory).
 //!
 //! ```text
-//! events.redb ×2, acks, witness, journals, models.redb ×2, order lines ──> tables in memory
+//! event stores ×2, acks, witness, journals, models.redb ×2, order lines ──> tables in memory
 //!     ──> one pure function per invariant ──> passed, failed or inconclusive, with the reasons
 //! ```
 

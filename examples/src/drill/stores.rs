@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use dcp_core::Error;
-use dcp_core::clock::{SeededEntropy, SystemClock};
+use dcp_core::clock::{Clock, SeededEntropy, SystemClock};
 use dcp_core::ids::RegionId;
 use dcp_core::state::embedded::{EmbeddedStateSettings, EmbeddedStateStore};
 use dcp_core::store::embedded::{EmbeddedEventSettings, EmbeddedEventStore};
@@ -85,7 +85,10 @@ impl EventStores {
                 let settings = EmbeddedEventSettings::new(folder.join(event_store::FILE), region, entropy);
                 Ok(EmbeddedEventStore::open(&settings.with_cache_bytes(CACHE_BYTES))?.into())
             }
-            at => event_store::open(&at, &folder, &region, entropy, &SystemClock::new()).await,
+            at => {
+                let (treaty, clock) = (self.foundation.treaty()?, Arc::new(SystemClock::new()) as Arc<dyn Clock>);
+                event_store::open(&at, &folder, &region, &treaty, entropy, &clock).await
+            }
         }
     }
 

@@ -30,7 +30,8 @@ pub struct RegionArguments {
     /// Address of the other region.
     #[arg(long)]
     pub peer_address: SocketAddr,
-    /// Where this region's events are: `folder`, or `postgres://USER@HOST:PORT/DATABASE`.
+    /// Where this region's events are: `folder`, `postgres://USER@HOST:PORT/DATABASE` or
+    /// `kafka://HOST:PORT`.
     #[arg(long, default_value_t)]
     pub events: EventsAt,
     /// Name of this process in the election of the region's leader. No two processes that run may share

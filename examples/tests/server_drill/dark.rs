@@ -43,6 +43,7 @@ pub(super) fn killed(store: StoreKind) {
     let [lost, survivor] = [Home::West, Home::Central].map(|home| log(&drill, store, home));
     let recovered = match store {
         StoreKind::Postgres => "not properly shut down; automatic recovery in progress",
+        StoreKind::Kafka => "since no clean shutdown file was found",
         StoreKind::Embedded => unreachable!("a file has no server"),
     };
     assert!(lost.contains(recovered), "{lost}");

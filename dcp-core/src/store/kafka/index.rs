@@ -142,11 +142,14 @@ impl Index {
                 }
             }
         }
+        // A page that ends before what was landed meanwhile says nothing of the last record's epoch.
+        if page.next >= self.next {
+            self.leader_epoch = page.leader_epoch.or(self.leader_epoch);
+        }
         if page.next > self.next {
             self.next = page.next;
             self.marker_due = false;
         }
-        self.leader_epoch = page.leader_epoch.or(self.leader_epoch);
         Ok(())
     }
 
@@ -200,6 +203,10 @@ impl Index {
             self.mark();
         }
         self.marker_due = true;
+        // Under which leader they landed, a leader's answer to a write does not say. Under a later one than
+        // the records before them, after a restart: the next fetch must not name the older epoch, whose end
+        // lies before them. That they continue the log, their digests show.
+        self.leader_epoch = None;
     }
 
     /// Where these ids are.

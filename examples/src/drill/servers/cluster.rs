@@ -77,15 +77,15 @@ impl Cluster {
 
     /// Where the region finds its events.
     pub(super) fn events(&self) -> Result<EventsAt, Error> {
-        let at = |port| self.bed.servers().first().map(|server| server.address(port)).transpose();
-        match self.kind {
-            StoreKind::Embedded => Ok(EventsAt::Folder),
-            StoreKind::Postgres => {
-                let address = at("sql").map_err(|error| of(&error))?;
-                let address = address.ok_or_else(|| Error::stopped("server", "a cluster without servers"))?;
-                Ok(EventsAt::Postgres(format!("postgres://postgres@{address}/postgres")))
-            }
-        }
+        let at = |port| {
+            let all = self.bed.servers().iter().map(|server| server.address(port).map(|address| address.to_string()));
+            all.collect::<Result<Vec<_>, _>>().map(|all| all.join(",")).map_err(|error| of(&error))
+        };
+        Ok(match self.kind {
+            StoreKind::Embedded => EventsAt::Folder,
+            StoreKind::Postgres => EventsAt::Postgres(format!("postgres://postgres@{}/postgres", at("sql")?)),
+            StoreKind::Kafka => EventsAt::Kafka(at("plain")?),
+        })
     }
 }
 
