@@ -7,7 +7,7 @@
 //! | own log `(scope, partition)` | topic `SCOPE`, that partition |
 //! | mirror of a peer's log | topic `ORIGIN.SCOPE`, that partition |
 //! | heartbeats | topics of their own, by the same rule |
-//! | fences, cursors, the store's identity | one compacted topic, `dcp.store.internal` |
+//! | fences, holders, cursors, the store's identity | one compacted topic, `dcp.store.internal` |
 //!
 //! Topics hold users' records and nothing else; on records that are appended through the store there are
 //! [headers](#headers) of it. Users' topics are made by users, with as many partitions in each region;
@@ -20,7 +20,12 @@
 //! - **A group of batches is one transaction**, with its cursors. It was decided on a log that ended at
 //!   one offset; if it landed elsewhere, it is aborted.
 //! - **An unanswered commit is in doubt.** Before its next group the writer finds out, by renewing its own
-//!   session, which fences no successor, and by reading.
+//!   session and by reading.
+//! - **A right is what the state topic says.** Each opener leaves a number of its own beside the fence. The
+//!   cluster says `fenced` also for a transaction that took too long, and to the rightful writer when a
+//!   late opener or a stale writer has touched the id: that writer reads that the number is still its own,
+//!   takes the id again, and its callers are told `Retry`. One whose number was replaced, or whose grant is
+//!   below the fence, renews nothing and is closed.
 //!
 //! # How it reads
 //!
@@ -49,9 +54,22 @@
 //! - An id is appended once within [`KafkaEventSettings::id_horizon`] records of each log.
 //! - Ids in mirrors that another process writes are known after at most
 //!   [`KafkaEventSettings::mirror_lag`]; an append that cannot confirm it is refused with `Retry`.
-//! - Opening a writer reads its log once, from the first record on.
-//! - A log whose first records were deleted is read from its first record, and takes no more appends:
-//!   retention must be longer than what is needed of it.
+//! - Opening a writer reads its log and the mirrors of its partition once, from the first record on, however
+//!   long that takes while it comes further; the id is taken after that. In a log with records of others,
+//!   `prefix` and readers that begin behind them read it from its first record each time.
+//! - In memory are: the latest ids, as many as the horizon; a mark per 256 records, of about 50 bytes; the
+//!   version of **every stream** of each log and mirror that was opened or asked for, about 100 bytes and
+//!   the stream's name. Nothing bounds how many streams there are.
+//! - A log whose first records were deleted is read from the first that is left, and no writer opens on it
+//!   (`head-gone`): versions of streams that were not written since are gone. Make users' topics with
+//!   `cleanup.policy=delete`, `retention.ms=-1` and `retention.bytes=-1`; the store's own are made so, and
+//!   a compacted topic is refused. A topic that lost its head is cured by a move of the slice to another
+//!   region, or by a topic made anew, which is another incarnation.
+//! - Records of others must have no header that begins with `dcp-`. A program that copies records with
+//!   their headers from a topic of the store to an adopted one ends that log with `broken-chain` or
+//!   `bad-headers`: let it drop these headers. Records above [`EVENT_MAX_BYTES`](crate::ports::event_store::EVENT_MAX_BYTES) of others are read and cannot
+//!   be mirrored.
+//! - Writers have connections of their own, up to 32 clients; beyond, they share them.
 //! - What was answered survives the death of brokers' processes. Whether it survives a loss of power is a
 //!   matter of replicas and of brokers' flushing.
 //! - `commit_sequence` is the sum of the ends of all the store's topics: each commit adds records and

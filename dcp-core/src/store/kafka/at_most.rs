@@ -5,6 +5,9 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
 
+/// How many logs are opened, sealed or asked for at once.
+pub(super) const AT_ONCE: usize = 16;
+
 /// Waits for all of them; their outputs are in their order. Each begins when one of `most` has a place.
 pub(super) async fn at_most<F: Future>(most: usize, futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
     let mut waiting: VecDeque<(usize, F)> = futures.into_iter().enumerate().collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::cluster::Cluster;
-use super::producer::{Producer, is_fenced};
+use super::producer::{Producer, is_fenced, is_lost};
 use super::state::{FORMAT, Identity, STORE};
 use super::state_topic::StateTopic;
 use super::topics;
@@ -26,7 +26,7 @@ pub(super) async fn establish(cluster: &Cluster, entropy: &dyn Entropy) -> Resul
         }
         match make(cluster, &state, entropy).await {
             Ok(()) => {}
-            Err(Failure::NotApplied(error)) if !is_fenced(&error) => return Err(error),
+            Err(Failure::NotApplied(error)) if !is_lost(&error) => return Err(error),
             // Another process makes it, or nobody knows: reading shows.
             Err(_) => {}
         }

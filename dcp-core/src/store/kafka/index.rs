@@ -250,3 +250,6 @@ impl Index {
         self.first
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,13 +10,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::at_most::at_most;
+use super::at_most::{AT_ONCE, at_most};
 use super::cluster::Until;
 use super::core::Core;
 use super::holder::Holder;
 use super::log::Log;
 use super::log_writer::{LogWriter, Session};
-use super::producer::{Producer, is_fenced};
+use super::producer::{Producer, is_lost};
 use super::state::{fence_key, fence_value};
 use super::topics;
 use crate::error::{Error, Failure};
@@ -29,8 +29,6 @@ use crate::store::admission::{RoleKind, check_role, epoch_of, judge_grant};
 
 /// How often an id is taken that another opener takes at the same time.
 const ATTEMPTS: u32 = 5;
-/// How many logs are opened or sealed at once.
-const AT_ONCE: usize = 16;
 
 /// A log that may be opened.
 #[derive(Debug)]
@@ -183,7 +181,7 @@ async fn take(
         match producer.set(&core.state, &values).await {
             Ok(()) => return Ok((producer, holder)),
             // Another opener came in between. If its fence is not above, it is our turn again.
-            Err(Failure::NotApplied(error)) if is_fenced(&error) => overtaken = Some(error),
+            Err(Failure::NotApplied(error)) if is_lost(&error) => overtaken = Some(error),
             Err(failure) => return Err(failure),
         }
     }
@@ -205,6 +203,6 @@ mod tests {
         assert!(matches!(as_one(vec![Ok(1), no()]), Err(Failure::InDoubt(_))));
         let doubt = || Err(Failure::in_doubt("maybe", ""));
         assert!(matches!(as_one(vec![no(), doubt()]), Err(Failure::InDoubt(_))));
-        assert_eq!(as_one::<u8>(Vec::new()).unwrap(), []);
+        assert!(as_one::<u8>(Vec::new()).unwrap().is_empty());
     }
 }

@@ -118,9 +118,14 @@ pub(super) fn state_parts(state: &StateTopic, values: &BTreeMap<String, Bytes>) 
 /// A refusal as the caller should hear it after the session was settled: what was wrong with the session
 /// is over, so that the same batch may pass. What is wrong with records or rights stays.
 pub(super) fn of_session(error: Error) -> Error {
+    if is_lost(&error) { Error::retry("transaction-lost", format!("{error}; nothing was committed")) } else { error }
+}
+
+/// Whether a session, or its transaction, came to an end under its holder: another one took the id, or the
+/// cluster ended the transaction. Nothing of it was committed.
+pub(super) fn is_lost(error: &Error) -> bool {
     const SESSION: [&str; 3] = ["sequence-out-of-order", "duplicate-sequence", "unknown-server-error"];
-    let session = matches!(error.kind(), ErrorKind::Fenced | ErrorKind::Conflict) || SESSION.contains(&error.code());
-    if session { Error::retry("transaction-lost", format!("{error}; nothing was committed")) } else { error }
+    matches!(error.kind(), ErrorKind::Fenced | ErrorKind::Conflict) || SESSION.contains(&error.code())
 }
 
 // What was written and not committed never counts: the holder of the id alone could commit it.

@@ -23,13 +23,16 @@ pub struct KafkaEventSettings {
     /// Partitions of the topic with fences and cursors (8). A transaction that hangs holds back the
     /// fences and cursors of its partition until its time-out. Fixed when the store is made.
     pub state_partitions: u32,
-    /// How long one call may take (5 s).
+    /// How long a read may take without coming further (5 s). A write may take the client's own deadline
+    /// for each of its steps: a batch, the end of a transaction, the taking of an id. Give the client a
+    /// request deadline of at most half of it, so that a second broker is asked while there is time.
     pub deadline: Duration,
     /// After this the cluster ends a transaction whose writer is gone (10 s; brokers look for them
     /// every 10 s, unless told otherwise). A successor ends it at once.
     pub transaction_timeout: Duration,
     /// How far an owner's append may be behind the mirrors of its partition when it looks ids up (1 s).
-    /// If their ends cannot be confirmed within this time, it is refused with `Retry`.
+    /// It is looked at again before the commit: if their ends were not confirmed within this time by then,
+    /// it is aborted and refused with `Retry`.
     pub mirror_lag: Duration,
     /// How many ids of a log are remembered, the latest (262,144): an id is appended once within this
     /// horizon. About 150 bytes each.

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::KafkaEventStore;
+use super::at_most::{AT_ONCE, at_most};
 use super::chain::{Chain, Taken};
 use super::cluster::{Until, late};
 use super::core::Core;
@@ -115,28 +116,29 @@ impl EventSource for KafkaEventStore {
     }
 
     async fn ends(&self, logs: &[LogId]) -> Result<Cut, Error> {
-        let mut cut = Cut::new();
-        for id in logs {
-            let log = self.core.caught_up(id, Until::Stable).await?;
-            let end = log.index().end()?;
-            cut.insert(id.clone(), end);
-        }
-        Ok(cut)
+        let ends = at_most(
+            AT_ONCE,
+            logs.iter().map(|id| async move {
+                let log = self.core.caught_up(id, Until::Stable).await?;
+                let end = log.index().end()?;
+                Ok((id.clone(), end))
+            }),
+        );
+        ends.await.into_iter().collect()
     }
 
     async fn logs(&self) -> Result<Vec<LogId>, Error> {
         let families = self.core.cluster.names.families();
-        let mut logs = Vec::new();
-        for (place, high) in self.core.high_watermarks().await? {
-            let (Some(family), Ok(partition)) = (families.get(&place.topic), u32::try_from(place.partition)) else {
-                continue;
-            };
-            if high > 0 {
-                let log = self.core.caught_up(&family.log(partition), Until::Stable).await?;
-                let held = log.index().end()?.prefix.count > 0;
-                logs.extend(held.then(|| log.id.clone()));
-            }
-        }
+        let written = self.core.high_watermarks().await?.into_iter().filter(|(_, high)| *high > 0);
+        let named = written
+            .filter_map(|(place, _)| Some(families.get(&place.topic)?.log(u32::try_from(place.partition).ok()?)));
+        let looking = named.map(|id| async move {
+            let log = self.core.caught_up(&id, Until::Stable).await?;
+            let held = log.index().end()?.prefix.count > 0;
+            Ok(held.then_some(id))
+        });
+        let found: Result<Vec<_>, Error> = at_most(AT_ONCE, looking).await.into_iter().collect();
+        let mut logs: Vec<_> = found?.into_iter().flatten().collect();
         logs.sort();
         Ok(logs)
     }

@@ -7,7 +7,10 @@ mod adoption;
 mod broker;
 mod crashes;
 mod rates;
+mod reads;
 mod refusals;
+mod rights;
+mod settings_of_topics;
 mod steps;
 mod writers;
 
@@ -35,7 +38,7 @@ fn main() -> ExitCode {
         .collect();
     let mut cases: Vec<Case<'_>> =
         clauses.iter().zip(&runs).map(|((name, _), run)| Case { name, needs: NEEDS, run }).collect();
-    let more: [(&str, &dyn Fn()); 13] = [
+    let more: [(&str, &dyn Fn()); 21] = [
         ("writers::overtaken_by_another_process", &writers::overtaken),
         ("writers::find_what_was_mirrored_elsewhere", &writers::mirrored_elsewhere),
         ("writers::show_nothing_undecided_or_aborted", &writers::undecided_and_aborted),
@@ -47,6 +50,14 @@ fn main() -> ExitCode {
         ("refusals::of_a_topic_made_anew", &refusals::of_a_topic_made_anew),
         ("refusals::of_deleted_records", &refusals::of_deleted_records),
         ("refusals::of_a_lost_state_topic", &refusals::of_a_lost_state_topic),
+        ("rights::survive_a_stolen_id", &rights::survive_a_stolen_id),
+        ("rights::are_won_by_the_higher_grant", &rights::are_won_by_the_higher_grant),
+        ("rights::are_in_doubt_once_the_fence_is_raised", &rights::are_in_doubt_once_the_fence_is_raised),
+        ("rights::are_had_of_many_logs_at_once", &rights::are_had_of_many_logs_at_once),
+        ("reads::go_on_after_a_restart", &reads::go_on_after_a_restart),
+        ("reads::agree_while_a_log_grows", &reads::agree_while_a_log_grows),
+        ("topics::that_lose_records_are_refused", &settings_of_topics::that_lose_records),
+        ("topics::with_a_small_limit_take_small_records", &settings_of_topics::with_a_small_limit),
         ("crashes::what_was_answered_is_there_once", &crashes::twenty_times),
         ("rates::of_sixty_four_producers", &rates::measure),
     ];

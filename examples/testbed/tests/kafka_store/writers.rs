@@ -50,7 +50,7 @@ pub(crate) fn mirrored_elsewhere() {
     block_on(async {
         let namespace = fresh_namespace();
         make_topics(&namespace).await;
-        let lag = Duration::from_millis(100);
+        let lag = Duration::from_millis(400);
         let here = open_as(settings(&namespace).with_mirror_lag(lag)).await.unwrap();
         let elsewhere = open(&namespace).await.unwrap();
         let writer = owner(&here, 1).await.unwrap();
