@@ -123,9 +123,12 @@ impl Refusal {
         self.row().2
     }
 
-    /// Whether an effect that was answered so has certainly not happened.
+    /// Whether an effect that was answered so has certainly not happened. A leader that is deposed while a
+    /// batch waits for its replicas says 6 of what it has appended; a coordinator whose own record waits
+    /// says 15 or 16 of an end of a transaction that its successor then completes (Kafka 4.1.1,
+    /// `TransactionStateManager`).
     pub(crate) fn is_certain(&self) -> bool {
-        !matches!(self.code, -1 | 7 | 13 | 20 | 56 | 57)
+        !matches!(self.code, -1 | 6 | 7 | 13 | 15 | 16 | 20 | 56 | 57)
     }
 
     pub(crate) fn error(&self, place: impl Display) -> Error {
@@ -157,7 +160,7 @@ mod tests {
             assert_eq!(refusal.error("here").kind(), kind, "{code}");
             assert!(refusal.is_certain(), "{code}");
         }
-        assert!([-1, 7, 20].into_iter().all(|code| !Refusal::check(code, None).unwrap_err().is_certain()));
+        assert!([-1, 6, 7, 15, 16, 20].into_iter().all(|code| !Refusal::check(code, None).unwrap_err().is_certain()));
     }
 
     // What each code means in Kafka, so that no row is under another one's number.
