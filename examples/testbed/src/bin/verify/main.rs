@@ -1,7 +1,7 @@
 //! `cargo verify`: runs every test of every crate with every feature, and the independent checker's
 //! own test, and says what ran, what failed and what was skipped, with the reasons.
 //!
-//! No server is started: no test needs one yet.
+//! Tests that need servers start and stop them by themselves; what is missing for one is listed with its cure.
 
 mod conformance;
 mod output;
