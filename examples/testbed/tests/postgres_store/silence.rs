@@ -27,7 +27,7 @@ async fn run() {
     let writer = owner(&store, 1).await.unwrap();
     let mut number = 0;
     for direction in Direction::BOTH {
-        // First behind a known tail, and then in a transaction of several statements.
+        // Behind a known tail both times: the second follows a batch that was in doubt.
         for _ in 0..2 {
             writer.append(batch(0, number)).await.unwrap();
             let before = proxy.traffic();
