@@ -9,8 +9,9 @@ use async_trait::async_trait;
 use dcp_core::Error;
 use dcp_core::clock::{SeededEntropy, SystemClock};
 use dcp_core::kafka::{KafkaClient, KafkaSettings, NewTopic};
-use dcp_core::ports::EventStore;
-use dcp_core::store::kafka::{KafkaEventSettings, KafkaEventStore};
+use dcp_core::ports::{BrokerAdmin, EventStore};
+use dcp_core::store::kafka::{KafkaBrokerAdmin, KafkaEventSettings, KafkaEventStore};
+use dcp_core::testing::broker_admin::BrokerAdminFixture;
 use dcp_core::testing::event_store::EventStoreFixture;
 use dcp_core::testing::fixtures::{east, orders, west};
 use testbed::{Bed, Server, Wanted};
@@ -111,5 +112,30 @@ impl EventStoreFixture for OnBroker {
         drop(self.store.take());
         tokio::task::block_in_place(|| broker().start().unwrap());
         self.store = Some(open(&self.namespace).await.unwrap());
+    }
+}
+
+/// A cluster's topics, in a namespace of the fixture's own; its crash is the death of the broker's process.
+pub(crate) struct TopicsOnBroker(String);
+
+#[async_trait]
+impl BrokerAdminFixture for TopicsOnBroker {
+    async fn start() -> Self {
+        Self(fresh_namespace())
+    }
+
+    fn admin(&self) -> Arc<dyn BrokerAdmin> {
+        Arc::new(KafkaBrokerAdmin::new(client(), Arc::new(SystemClock::new())))
+    }
+
+    fn name(&self, name: &str) -> String {
+        format!("{}{name}", self.0)
+    }
+
+    async fn crash(&mut self) {
+        tokio::task::block_in_place(|| {
+            broker().kill().unwrap();
+            broker().start().unwrap();
+        });
     }
 }

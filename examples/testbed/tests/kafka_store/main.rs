@@ -1,5 +1,5 @@
-//! The Kafka event store on a real broker: every clause of its port, and the broker killed in the middle
-//! of appends.
+//! The Kafka event store on a real broker: every clause of its port and of its topics' port, writers of
+//! several processes, adopted topics, refusals, and the broker killed in the middle of appends.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -13,15 +13,16 @@ mod writers;
 
 use std::process::ExitCode;
 
-use dcp_core::testing::Clause;
-use dcp_core::testing::event_store::clauses;
+use dcp_core::testing::{Clause, broker_admin, event_store};
 use testbed::harness::{self, Case};
 
-use broker::{NEEDS, OnBroker, block_on};
+use broker::{NEEDS, OnBroker, TopicsOnBroker, block_on};
 
 fn main() -> ExitCode {
-    let clauses: Vec<(String, Clause)> =
-        clauses::<OnBroker>().into_iter().map(|clause| (name(&clause), clause)).collect();
+    let of_store = event_store::clauses::<OnBroker>().into_iter().map(|clause| (name("kafka", &clause), clause));
+    let of_admin = broker_admin::clauses::<TopicsOnBroker>().into_iter();
+    let of_admin = of_admin.map(|clause| (name("kafka_topics", &clause), clause));
+    let clauses: Vec<(String, Clause)> = of_store.chain(of_admin).collect();
     let runs: Vec<_> = clauses
         .iter()
         .map(|(_, clause)| {
@@ -54,8 +55,8 @@ fn main() -> ExitCode {
 }
 
 // As the macro would name it: `kafka::e1_what_append_answered_is_read_back`.
-fn name(clause: &Clause) -> String {
+fn name(module: &str, clause: &Clause) -> String {
     let words = clause.demands.split(|letter: char| !letter.is_ascii_alphanumeric());
     let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
-    format!("kafka::{}_{}", clause.id.to_lowercase(), words.join("_").to_lowercase())
+    format!("{module}::{}_{}", clause.id.to_lowercase(), words.join("_").to_lowercase())
 }

@@ -3,8 +3,14 @@
 use std::collections::BTreeMap;
 
 /// Contracts by the letter of their clauses.
-const CONTRACTS: [(char, &str); 5] =
-    [('e', "EventStore"), ('s', "StateStore"), ('g', "ResourceGuard"), ('l', "MirrorLink"), ('j', "Journal")];
+const CONTRACTS: [(char, &str); 6] = [
+    ('b', "BrokerAdmin"),
+    ('e', "EventStore"),
+    ('s', "StateStore"),
+    ('g', "ResourceGuard"),
+    ('l', "MirrorLink"),
+    ('j', "Journal"),
+];
 
 /// Passed and all clauses, by contract and implementation.
 #[derive(Debug, Default)]
