@@ -117,8 +117,14 @@ impl Log {
     }
 
     async fn reach(&self, cluster: &Cluster, until: Until) -> Result<(), Error> {
+        // Before the broker is asked: what others fold, or this process writes, while it answers lies behind
+        // the end that it names.
+        let folded = self.index().next();
         let standing = cluster.standing(&self.place, self.topic, until).await?;
-        self.check_place(cluster, &standing).await?;
+        if standing.high_watermark < folded {
+            return Err(self.truncated(standing.high_watermark, folded));
+        }
+        self.check_epoch(cluster, &standing).await?;
         if self.index().next() >= standing.target {
             return Ok(());
         }
@@ -138,15 +144,12 @@ impl Log {
         }
     }
 
-    // A leader that has less than was folded has lost it, or never had it.
-    async fn check_place(&self, cluster: &Cluster, standing: &Standing) -> Result<(), Error> {
+    // A leader that has less of an older leader's records than was folded has lost them, or never had them.
+    async fn check_epoch(&self, cluster: &Cluster, standing: &Standing) -> Result<(), Error> {
         let (next, epoch) = {
             let index = self.index();
             (index.next(), index.leader_epoch())
         };
-        if standing.high_watermark < next {
-            return Err(self.truncated(standing.high_watermark, next));
-        }
         let Some(epoch) = epoch.filter(|_| standing.leader_epoch != *lock(&self.checked_epoch)) else { return Ok(()) };
         let ends = cluster.client.epoch_ends(&[(self.place.clone(), epoch)]).await?;
         if let Some(end) = ends.get(&self.place).and_then(|end| end.end_offset).filter(|end| *end < next) {

@@ -57,10 +57,12 @@ impl StateTopic {
         let folded = usize::try_from(place.partition).ok().and_then(|at| self.partitions.get(at));
         let Some(folded) = folded else { return Ok(None) };
         let read = async {
+            // Before the broker is asked: others fold on while it answers.
+            let next = folded.lock().await.next();
             let standing = cluster.standing(&place, self.id, Until::Decided).await?;
             let mut folded = folded.lock().await;
-            if standing.high_watermark < folded.next() {
-                let (ends, next) = (standing.high_watermark, folded.next());
+            if standing.high_watermark < next {
+                let ends = standing.high_watermark;
                 let message =
                     format!("{place} ends at {ends} and was read up to {next}: fences may be lost; keep it closed");
                 return Err(Error::corrupt("truncated", message));
