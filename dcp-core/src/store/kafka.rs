@@ -56,7 +56,8 @@
 //!   matter of replicas and of brokers' flushing.
 //! - `commit_sequence` is the sum of the ends of all the store's topics: each commit adds records and
 //!   markers, and neither compaction nor retention takes from an end. It falls if a topic is deleted,
-//!   truncated or made anew, as it should: the witness then sees a store that went back.
+//!   truncated or made anew, or if a peer or scope is taken out of the settings: the witness then sees a
+//!   store that went back. While a topic that this process has seen is not shown, nothing is answered.
 
 mod adopted;
 mod broker_admin;
@@ -73,6 +74,7 @@ mod logs;
 mod names;
 mod opening;
 mod page;
+mod patience;
 mod producer;
 mod reader;
 mod settings;

@@ -15,6 +15,8 @@ use crate::position::LogIncarnation;
 
 /// Code of the error that says that a topic is not there any longer.
 pub(super) const GONE: &str = "topic-gone";
+/// Code of the error that says that another topic is in its place.
+pub(super) const OTHER: &str = "other-incarnation";
 
 /// A cluster as one store sees it.
 pub(super) struct Cluster {
@@ -49,7 +51,7 @@ pub(super) struct Standing {
 }
 
 impl Cluster {
-    /// Runs a read within the store's deadline.
+    /// Runs a read, or one step of a long one, within the store's deadline.
     pub(super) async fn within<T>(&self, read: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         tokio::select! {
             biased;
@@ -108,12 +110,13 @@ fn check_id(topic: Option<&TopicDescription>, place: &TopicPartition, id: TopicI
             "topic {} was made anew: its id was {id} and is {}; positions in the old one mean nothing here",
             place.topic, topic.id
         );
-        return Err(Error::corrupt("other-incarnation", message));
+        return Err(Error::corrupt(OTHER, message));
     }
     let partition = topic.partition(place.partition).ok_or_else(|| no_partition(place, topic))?;
     Ok(partition.leader_epoch)
 }
 
+// Not for ever: a broker that has just come back may not know the topic yet.
 fn gone(place: &TopicPartition, id: TopicId) -> Error {
     Error::corrupt(GONE, format!("topic {} of id {id} is not there: it was deleted under the store", place.topic))
 }

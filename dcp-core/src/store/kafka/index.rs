@@ -133,6 +133,8 @@ impl Index {
         let from = self.next;
         for read in page.records.iter().filter(|read| read.offset >= from) {
             let anchored = self.chain.is_anchored();
+            // Only the whole answer says under which leader its last record was written.
+            self.leader_epoch = None;
             match self.chain.take(read)? {
                 Taken::Record(folded) => self.note(&folded, read.offset, anchored),
                 // A log that is folded from its first record counts all versions.
@@ -190,13 +192,19 @@ impl Index {
 
     /// Takes a decision that this process has committed, its records from this offset on.
     pub(super) fn land(&mut self, decision: &Decision, base: i64) {
-        // A fold may have been faster.
+        let end = base + i64::try_from(decision.records.len()).unwrap_or(i64::MAX);
+        // A fold may have been faster, and may have come to the last record and not to the marker.
         if decision.prefix.count <= self.prefix().count {
+            self.marker_due |= self.next == end && !decision.records.is_empty();
             return;
         }
         for (offset, planned) in (base..).zip(&decision.records) {
             let record = &planned.record;
             let (rank, content) = (planned.prefix.count, planned.content);
+            // Or only to a part of them.
+            if rank <= self.prefix().count {
+                continue;
+            }
             self.next = offset + 1;
             self.remember(record.id, Held { rank, epoch: record.epoch, version: record.version, content });
             self.chain.land(planned.prefix, &record.stream, record.version);

@@ -4,11 +4,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::chain::Chain;
-use super::cluster::{Cluster, GONE, Standing, Until, incarnation, no_partition};
+use super::cluster::{Cluster, OTHER, Standing, Until, incarnation, late, no_partition};
 use super::index::Index;
 use super::page::{self, Page};
+use super::patience::Patience;
 use crate::clock::Moment;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::kafka::{
     FetchFrom, FetchRequest, Fetched, FetchedPartition, OffsetAt, TopicDescription, TopicId, TopicPartition,
 };
@@ -18,7 +19,11 @@ use crate::log::LogId;
 pub(super) const FETCH_BYTES: i32 = 4 << 20;
 /// Pause before it is looked again whether a transaction was decided; the longest, and the first.
 const PAUSE_MAX: Duration = Duration::from_millis(50);
-const PAUSE_MIN: Duration = Duration::from_millis(1);
+pub(super) const PAUSE_MIN: Duration = Duration::from_millis(1);
+/// Codes of what no later read can take back: the log contradicts what was read of it. Whatever else is
+/// wrong is found again if it lasts, and may pass.
+const LASTING: [&str; 5] = ["broken-chain", "version-gap", TRUNCATED, "log-diverged", OTHER];
+const TRUNCATED: &str = "truncated";
 
 /// Where a read stands.
 #[derive(Debug, Clone)]
@@ -87,12 +92,12 @@ impl Log {
         Place { chain, offset: 0, after: 0, keeps_versions: true }
     }
 
-    /// Whatever was found to be wrong stays wrong until the store is opened again.
+    /// What contradicts itself stays so until the store is opened again.
     pub(super) fn check(&self) -> Result<(), Error> {
         lock(&self.broken).clone().map_or(Ok(()), Err)
     }
 
-    /// Folds up to the log's end as of now.
+    /// Folds up to the log's end as of now, however long that takes while it comes further.
     ///
     /// # Errors
     /// `Retry` if the cluster does not answer in time, or a transaction stays undecided; `Corrupt` if the
@@ -100,15 +105,13 @@ impl Log {
     pub(super) async fn catch_up(&self, cluster: &Cluster, until: Until) -> Result<(), Error> {
         self.check()?;
         let asked = cluster.clock.now();
-        let done = cluster.within(self.reach(cluster, until)).await;
-        match done {
+        match self.reach(cluster, until).await {
             Ok(()) => {
                 let mut confirmed = lock(&self.confirmed);
                 *confirmed = (*confirmed).max(Some(asked));
                 Ok(())
             }
-            // A topic that is not shown may be shown again, by a broker that has just come back.
-            Err(error) if error.kind() == ErrorKind::Corrupt && error.code() != GONE => {
+            Err(error) if LASTING.contains(&error.code()) => {
                 lock(&self.broken).get_or_insert_with(|| error.clone());
                 Err(error)
             }
@@ -117,39 +120,60 @@ impl Log {
     }
 
     async fn reach(&self, cluster: &Cluster, until: Until) -> Result<(), Error> {
-        // Before the broker is asked: what others fold, or this process writes, while it answers lies behind
-        // the end that it names.
-        let folded = self.index().next();
-        let standing = cluster.standing(&self.place, self.topic, until).await?;
-        if standing.high_watermark < folded {
-            return Err(self.truncated(standing.high_watermark, folded));
-        }
-        self.check_epoch(cluster, &standing).await?;
-        if self.index().next() >= standing.target {
-            return Ok(());
-        }
-        let _folding = self.folding.lock().await;
-        let mut pause = PAUSE_MIN;
-        loop {
-            let (from, epoch) = {
-                let index = self.index();
-                (index.next(), index.leader_epoch())
-            };
-            if from >= standing.target {
+        // Before it is asked: a writer or another fold may come further than the answer meanwhile.
+        let before = self.stands();
+        let asking = async {
+            let standing = cluster.standing(&self.place, self.topic, until).await?;
+            self.check_place(cluster, before, &standing).await?;
+            Ok(standing.target)
+        };
+        let target = cluster.within(asking).await?;
+        let deadline = cluster.settings.deadline;
+        let mut patience = Patience::new(self.index().next(), cluster.clock.now(), deadline);
+        let _folding = loop {
+            if self.index().next() >= target {
                 return Ok(());
             }
-            let page = fetch(cluster, &self.place, from, epoch).await?;
+            tokio::select! {
+                biased;
+                folding = self.folding.lock() => break folding,
+                () = cluster.clock.sleep(deadline) => self.persevere(cluster, &mut patience)?,
+            }
+        };
+        let mut pause = PAUSE_MIN;
+        loop {
+            let (from, epoch) = self.stands();
+            if from >= target {
+                return Ok(());
+            }
+            self.persevere(cluster, &mut patience)?;
+            let page = cluster.within(fetch(cluster, &self.place, from, epoch)).await?;
             self.index().fold(&page)?;
             pause = wait_for_decision(cluster, page.next > from, pause).await;
         }
     }
 
-    // A leader that has less of an older leader's records than was folded has lost them, or never had them.
-    async fn check_epoch(&self, cluster: &Cluster, standing: &Standing) -> Result<(), Error> {
-        let (next, epoch) = {
-            let index = self.index();
-            (index.next(), index.leader_epoch())
-        };
+    // Where the fold stands, and under which leader the last record of it was written.
+    fn stands(&self) -> (i64, Option<i32>) {
+        let index = self.index();
+        (index.next(), index.leader_epoch())
+    }
+
+    fn persevere(&self, cluster: &Cluster, patience: &mut Patience) -> Result<(), Error> {
+        let next = self.index().next();
+        if patience.lasts(next, cluster.clock.now()) { Ok(()) } else { Err(late(cluster.settings.deadline)) }
+    }
+
+    // A leader that has less than was folded before it was asked has lost it, or never had it.
+    async fn check_place(
+        &self,
+        cluster: &Cluster,
+        (next, epoch): (i64, Option<i32>),
+        standing: &Standing,
+    ) -> Result<(), Error> {
+        if standing.high_watermark < next {
+            return Err(self.truncated(standing.high_watermark, next));
+        }
         let Some(epoch) = epoch.filter(|_| standing.leader_epoch != *lock(&self.checked_epoch)) else { return Ok(()) };
         let ends = cluster.client.epoch_ends(&[(self.place.clone(), epoch)]).await?;
         if let Some(end) = ends.get(&self.place).and_then(|end| end.end_offset).filter(|end| *end < next) {
@@ -165,7 +189,7 @@ impl Log {
              mirrors",
             self.id, self.place
         );
-        Error::corrupt("truncated", message)
+        Error::corrupt(TRUNCATED, message)
     }
 }
 

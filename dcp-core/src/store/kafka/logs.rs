@@ -1,6 +1,6 @@
 //! The logs that were asked for so far.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::cluster::Cluster;
@@ -10,13 +10,32 @@ use crate::error::Error;
 use crate::ids::ScopeId;
 use crate::log::LogId;
 
-/// One entry for each log that was asked for.
+/// One entry for each log that was asked for, and every topic that was seen.
 #[derive(Debug, Default)]
-pub(super) struct Logs(Mutex<BTreeMap<LogId, Arc<Log>>>);
+pub(super) struct Logs {
+    known: Mutex<BTreeMap<LogId, Arc<Log>>>,
+    seen: Mutex<BTreeSet<Arc<str>>>,
+}
 
 impl Logs {
     fn known(&self) -> MutexGuard<'_, BTreeMap<LogId, Arc<Log>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether these are all topics that were seen so far.
+    ///
+    /// # Errors
+    /// `Retry` if one is missed: what is left of the store says less than it holds.
+    pub(super) fn all_shown<'a>(&self, shown: impl Iterator<Item = &'a Arc<str>>) -> Result<(), Error> {
+        let shown: BTreeSet<_> = shown.cloned().collect();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let missed = seen.difference(&shown).next().cloned();
+        seen.extend(shown);
+        missed.map_or(Ok(()), |name| {
+            let message =
+                format!("topic {name} was there before and is not shown; if it was deleted, open the store again");
+            Err(Error::retry("topic-not-shown", message))
+        })
     }
 
     /// A log, looked up at the cluster if it was not asked for yet.
@@ -41,6 +60,7 @@ impl Logs {
             Log::open(cluster, id, &topic).await
         };
         let log = Arc::new(cluster.within(looked_up).await?);
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
         // Whoever was first is kept: there is one fold of each log.
         Ok(Arc::clone(self.known().entry(id.clone()).or_insert(log)))
     }
@@ -64,5 +84,19 @@ impl Logs {
             logs.push(self.get(cluster, &LogId::new(scope.clone(), origin.clone(), partition)).await?);
         }
         Ok(logs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_seen_is_missed() {
+        let (logs, names) = (Logs::default(), [Arc::from("a"), Arc::from("b")]);
+        logs.all_shown(names[..1].iter()).unwrap();
+        logs.all_shown(names.iter()).unwrap();
+        assert_eq!(logs.all_shown(names[1..].iter()).unwrap_err().code(), "topic-not-shown");
+        logs.all_shown(names.iter()).unwrap();
     }
 }

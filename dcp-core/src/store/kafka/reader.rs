@@ -7,10 +7,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::chain::Taken;
+use super::cluster::late;
 use super::core::Core;
 use super::headers::is_ours;
 use super::log::{Log, Place, only, request};
 use super::page::{self, Page};
+use super::patience::Patience;
 use crate::error::Error;
 use crate::event::Placed;
 use crate::kafka::FetchSession;
@@ -104,13 +106,18 @@ impl KafkaReader {
     }
 
     async fn what_is_there(&mut self, limit: usize) -> Result<Vec<Placed>, Error> {
-        let mut wait = Duration::ZERO;
+        let core = Arc::clone(&self.core);
+        let (cluster, mut wait) = (&core.cluster, Duration::ZERO);
+        let mut patience = Patience::new(self.place.offset, cluster.clock.now(), cluster.settings.deadline);
         while self.ready.is_empty() {
-            let more = self.fetch(wait).await?;
+            let more = cluster.within(self.fetch(wait)).await?;
             if !more && !self.is_behind() {
                 break;
             }
-            wait = if more { Duration::ZERO } else { POLL };
+            if !patience.lasts(self.place.offset, cluster.clock.now()) {
+                return Err(late(cluster.settings.deadline).at(&self.log.id));
+            }
+            wait = if more { Duration::ZERO } else { POLL.min(cluster.settings.deadline / 2) };
         }
         Ok(self.drain(limit))
     }
@@ -132,7 +139,7 @@ impl EventReader for KafkaReader {
         self.log.check()?;
         self.broken.clone().map_or(Ok(()), Err)?;
         let core = Arc::clone(&self.core);
-        let there = core.cluster.within(self.what_is_there(limit)).await?;
+        let there = self.what_is_there(limit).await?;
         if !there.is_empty() || wait.is_zero() {
             return Ok(there);
         }

@@ -8,9 +8,10 @@ use bytes::Bytes;
 
 use super::KafkaEventStore;
 use super::chain::{Chain, Taken};
-use super::cluster::Until;
+use super::cluster::{Until, late};
 use super::core::Core;
-use super::log::{Log, Place, fetch};
+use super::log::{Log, PAUSE_MIN, Place, fetch, wait_for_decision};
+use super::patience::Patience;
 use super::reader::KafkaReader;
 use crate::error::Error;
 use crate::event::EventId;
@@ -30,6 +31,9 @@ impl Core {
     }
 
     /// Topics of the store that are there, and how much each partition has.
+    ///
+    /// # Errors
+    /// `Retry` if one is missed that was there before: a broker that has just come back may not show it.
     async fn high_watermarks(&self) -> Result<BTreeMap<TopicPartition, i64>, Error> {
         let cluster = &self.cluster;
         let mut names: Vec<_> = cluster.names.families().keys().cloned().collect();
@@ -37,6 +41,7 @@ impl Core {
         let ask = async {
             let topics = cluster.client.topics(Some(&names)).await?;
             self.state.check(topics.get(&cluster.names.state()))?;
+            self.logs.all_shown(topics.keys())?;
             let places: Vec<_> = topics.values().flat_map(places).collect();
             cluster.client.offsets(&places, OffsetAt::HighWatermark).await
         };
@@ -67,18 +72,23 @@ impl Core {
 
     /// The log's prefix up to a record that it holds, read from the nearest place that is known.
     async fn prefix_at(&self, log: &Log, count: u64) -> Result<PrefixDigest, Error> {
-        let mut place = self.place_after(log, count - 1).await?;
+        let cluster = &self.cluster;
+        let mut place = cluster.within(self.place_after(log, count - 1)).await?;
+        let mut patience = Patience::new(place.offset, cluster.clock.now(), cluster.settings.deadline);
+        let mut pause = PAUSE_MIN;
         loop {
-            let page = fetch(&self.cluster, &log.place, place.offset, None).await?;
-            if page.next == place.offset {
-                let message = format!("{}: record {count} was read before and is not there", log.id);
-                return Err(Error::corrupt("truncated", message));
+            let page = cluster.within(fetch(cluster, &log.place, place.offset, None)).await?;
+            // What this process has committed is there, though its marker may be on its way.
+            pause = wait_for_decision(cluster, page.next > place.offset, pause).await;
+            if !patience.lasts(page.next, cluster.clock.now()) {
+                return Err(late(cluster.settings.deadline).at(&log.id));
             }
             place.offset = page.next;
             for record in &page.records {
                 match place.chain.take(record)? {
                     Taken::NeedsVersions => {
                         place = log.first_place();
+                        patience = Patience::new(place.offset, cluster.clock.now(), cluster.settings.deadline);
                         break;
                     }
                     Taken::Record(_) if place.chain.prefix().count == count => return Ok(place.chain.prefix()),
@@ -144,7 +154,7 @@ impl EventSource for KafkaEventStore {
         if count >= end.count {
             return Ok((count == end.count).then_some(end));
         }
-        self.core.cluster.within(self.core.prefix_at(&log, count)).await.map(Some)
+        self.core.prefix_at(&log, count).await.map(Some)
     }
 
     async fn sightings(&self, scope: &ScopeId, partition: u32, ids: &[EventId]) -> Result<Vec<Sighting>, Error> {

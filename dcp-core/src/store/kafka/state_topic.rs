@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::Mutex;
 
-use super::cluster::{Cluster, Until};
+use super::cluster::{Cluster, GONE, OTHER, Until};
 use super::log::{fetch, wait_for_decision};
 use super::state::{Folded, cursor_key, fence_key, partition_of, read_fence};
 use crate::error::Error;
@@ -36,9 +36,16 @@ impl StateTopic {
     pub(super) fn check(&self, topic: Option<&TopicDescription>) -> Result<(), Error> {
         match topic {
             Some(topic) if topic.id == self.id => Ok(()),
-            _ => Err(Error::corrupt(
-                "other-incarnation",
-                format!("topic {} was deleted or made anew: the store's fences are lost; keep it closed", self.name),
+            Some(_) => Err(Error::corrupt(
+                OTHER,
+                format!("topic {} was made anew: the store's fences are lost; keep it closed", self.name),
+            )),
+            None => Err(Error::corrupt(
+                GONE,
+                format!(
+                    "topic {} is not shown: if it was deleted, the store's fences are lost; keep it closed",
+                    self.name
+                ),
             )),
         }
     }
@@ -53,31 +60,50 @@ impl StateTopic {
     /// # Errors
     /// `Retry` if the cluster does not answer in time; `Corrupt` if the topic is another one.
     pub(super) async fn get(&self, cluster: &Cluster, key: &str) -> Result<Option<Bytes>, Error> {
+        self.get_until(cluster, key, Until::Decided).await
+    }
+
+    /// The value of a key, as far as it is asked for.
+    pub(super) async fn get_until(&self, cluster: &Cluster, key: &str, until: Until) -> Result<Option<Bytes>, Error> {
         let place = self.place(key);
         let folded = usize::try_from(place.partition).ok().and_then(|at| self.partitions.get(at));
         let Some(folded) = folded else { return Ok(None) };
-        let read = async {
-            // Before the broker is asked: others fold on while it answers.
-            let next = folded.lock().await.next();
-            let standing = cluster.standing(&place, self.id, Until::Decided).await?;
-            let mut folded = folded.lock().await;
-            if standing.high_watermark < next {
-                let ends = standing.high_watermark;
-                let message =
-                    format!("{place} ends at {ends} and was read up to {next}: fences may be lost; keep it closed");
-                return Err(Error::corrupt("truncated", message));
-            }
-            let mut pause = std::time::Duration::from_millis(1);
-            while folded.next() < standing.target {
+        // Before it is asked: another reader may come further than the answer meanwhile.
+        let before = folded.lock().await.next();
+        let standing = cluster.within(cluster.standing(&place, self.id, until)).await?;
+        if standing.high_watermark < before {
+            let ends = standing.high_watermark;
+            let message =
+                format!("{place} ends at {ends} and was read up to {before}: fences may be lost; keep it closed");
+            return Err(Error::corrupt("truncated", message));
+        }
+        cluster.within(self.reach(cluster, &place, folded, standing.target)).await?;
+        Ok(folded.lock().await.get(key).cloned())
+    }
+
+    async fn reach(
+        &self,
+        cluster: &Cluster,
+        place: &TopicPartition,
+        folded: &Mutex<Folded>,
+        target: i64,
+    ) -> Result<(), Error> {
+        let mut pause = std::time::Duration::from_millis(1);
+        // Released while it waits for a decision: nobody waits for those who wait.
+        loop {
+            let moved = {
+                let mut folded = folded.lock().await;
                 let from = folded.next();
-                let page = fetch(cluster, &place, from, None).await?;
+                if from >= target {
+                    return Ok(());
+                }
+                let page = fetch(cluster, place, from, None).await?;
                 let moved = page.next > from;
                 folded.fold(page);
-                pause = wait_for_decision(cluster, moved, pause).await;
-            }
-            Ok(folded.get(key).cloned())
-        };
-        cluster.within(read).await
+                moved
+            };
+            pause = wait_for_decision(cluster, moved, pause).await;
+        }
     }
 
     pub(super) async fn fence(&self, cluster: &Cluster, log: &LogId) -> Result<Fence, Error> {
