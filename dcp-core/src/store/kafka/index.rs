@@ -200,6 +200,8 @@ impl Index {
             self.mark();
         }
         self.marker_due = true;
+        // Of the leader that wrote them, which may not be the one of the last fold.
+        self.leader_epoch = None;
     }
 
     /// Where these ids are.
