@@ -50,6 +50,9 @@
 //! - Ids in mirrors that another process writes are known after at most
 //!   [`KafkaEventSettings::mirror_lag`]; an append that cannot confirm it is refused with `Retry`.
 //! - Opening a writer reads its log once, from the first record on.
+//! - A writer is fenced, as if it had a successor, where its commit was taken but the coordinator died
+//!   before it answered, or an outage of brokers outlasts the transaction time-out: nothing is lost or
+//!   doubled, and it must be opened again under the same grant.
 //! - A log whose first records were deleted is read from its first record, and takes no more appends:
 //!   retention must be longer than what is needed of it.
 //! - What was answered survives the death of brokers' processes. Whether it survives a loss of power is a

@@ -25,8 +25,10 @@ pub struct KafkaEventSettings {
     pub state_partitions: u32,
     /// How long one call may take (5 s).
     pub deadline: Duration,
-    /// After this the cluster ends a transaction whose writer is gone (10 s; brokers look for them
-    /// every 10 s, unless told otherwise). A successor ends it at once.
+    /// After this the cluster ends a transaction whose writer is gone (60 s; brokers look for them
+    /// every 10 s, unless told otherwise), and holds readers of the log back so long. A successor ends
+    /// it at once. A writer whose transaction was cut off by an outage of brokers that is longer than
+    /// this is fenced, as if it had a successor: open it again.
     pub transaction_timeout: Duration,
     /// How far an owner's append may be behind the mirrors of its partition when it looks ids up (1 s).
     /// If their ends cannot be confirmed within this time, it is refused with `Retry`.
@@ -48,7 +50,7 @@ impl KafkaEventSettings {
             replication_factor: None,
             state_partitions: 8,
             deadline: Duration::from_secs(5),
-            transaction_timeout: Duration::from_secs(10),
+            transaction_timeout: Duration::from_secs(60),
             mirror_lag: Duration::from_secs(1),
             id_horizon: 1 << 18,
         }

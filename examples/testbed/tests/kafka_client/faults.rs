@@ -193,10 +193,11 @@ pub(crate) fn silence() {
             assert!(!both.cluster().await.unwrap().id.is_empty());
         }
         // Also for a caller that gives up before the client does.
-        let both = client(KafkaSettings::new([mute.0.clone(), address.clone()]));
+        let settings = KafkaSettings::new([mute.0.clone(), address.clone()]).with_deadline(Duration::from_secs(9));
+        let both = client(settings);
         let patience = Duration::from_millis(500);
         assert!(tokio::time::timeout(patience, both.cluster()).await.is_err(), "the first one says nothing");
-        assert!(!tokio::time::timeout(DEADLINE, both.cluster()).await.expect("the other one").unwrap().id.is_empty());
+        assert!(!both.cluster().await.unwrap().id.is_empty(), "the other one answers");
 
         let client = short(vec![address]);
         let (orders, _) = topic(&client, "orders", 1).await;

@@ -51,7 +51,7 @@ async fn run() {
                 );
             }
             number += 2;
-            assert_holds(&*open(&schema).await.unwrap(), 0..number).await;
+            assert_holds(&open(&schema).await.unwrap(), 0..number).await;
         }
     }
 }
