@@ -27,6 +27,16 @@ impl RoleKind {
             WriterRole::Companion => Self::Companion,
         }
     }
+
+    /// What it is called in the names of things.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Mirror => "mirror",
+            Self::Companion => "companion",
+        }
+    }
 }
 
 /// The epoch that a role's events carry.

@@ -63,11 +63,13 @@
 //!   store that went back. While a topic that this process has seen is not shown, nothing is answered.
 
 mod adopted;
+mod at_most;
 mod broker_admin;
 mod chain;
 mod cluster;
 mod core;
 mod headers;
+mod holder;
 mod identity;
 mod index;
 mod laying;
@@ -79,7 +81,9 @@ mod opening;
 mod page;
 mod patience;
 mod producer;
+mod producer_clients;
 mod reader;
+mod rounds;
 mod settings;
 mod source;
 mod state;
@@ -107,6 +111,7 @@ use crate::store::lanes::{Lane, LaneTasks};
 use cluster::Cluster;
 use logs::Logs;
 use names::Names;
+use producer_clients::ProducerClients;
 use writer::KafkaWriter;
 
 /// An [`EventStore`] in the topics of a cluster.
@@ -123,7 +128,7 @@ impl fmt::Debug for KafkaEventStore {
 
 impl KafkaEventStore {
     /// Opens the store, or makes it: its own topic and identity, no users' topics. `entropy` names the
-    /// incarnation of a new store: use the operating system's.
+    /// incarnation of a new store and each writer: use the operating system's.
     ///
     /// # Errors
     /// `Invalid` for bad settings, another region's store or another count of state partitions;
@@ -137,9 +142,9 @@ impl KafkaEventStore {
     ) -> Result<Self, Error> {
         settings.check()?;
         let names = Names::new(&settings)?;
-        let cluster = Cluster { client, settings, names, clock };
+        let cluster = Cluster { client, settings, names, clock, producers: ProducerClients::default() };
         let (state, incarnation) = identity::establish(&cluster, &*entropy).await?;
-        let core = Arc::new(Core { cluster, state, logs: Logs::default(), incarnation });
+        let core = Arc::new(Core { cluster, state, logs: Logs::default(), incarnation, entropy });
         Ok(Self { core, tasks: Arc::default() })
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::names::Names;
+use super::producer_clients::ProducerClients;
 use super::settings::KafkaEventSettings;
 use crate::clock::Clock;
 use crate::error::Error;
@@ -24,6 +25,7 @@ pub(super) struct Cluster {
     pub(super) settings: KafkaEventSettings,
     pub(super) names: Names,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) producers: ProducerClients,
 }
 
 impl fmt::Debug for Cluster {
@@ -51,6 +53,11 @@ pub(super) struct Standing {
 }
 
 impl Cluster {
+    /// A client for one more producer.
+    pub(super) fn producer_client(&self) -> Result<KafkaClient, Error> {
+        self.producers.next(|| self.client.apart())
+    }
+
     /// Runs a read, or one step of a long one, within the store's deadline.
     pub(super) async fn within<T>(&self, read: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         tokio::select! {

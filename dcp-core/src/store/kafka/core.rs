@@ -1,9 +1,12 @@
 //! What a store's sessions share.
 
+use std::sync::Arc;
+
 use super::cluster::{Cluster, Until};
 use super::log::Log;
 use super::logs::Logs;
 use super::state_topic::StateTopic;
+use crate::clock::Entropy;
 use crate::error::Error;
 use crate::position::LogIncarnation;
 
@@ -14,6 +17,7 @@ pub(super) struct Core {
     pub(super) state: StateTopic,
     pub(super) logs: Logs,
     pub(super) incarnation: LogIncarnation,
+    pub(super) entropy: Arc<dyn Entropy>,
 }
 
 impl Core {
@@ -22,22 +26,30 @@ impl Core {
         log.catch_up(&self.cluster, until).await
     }
 
-    /// Sees to it that the ends of these mirrors are known as of at most the lag budget ago.
+    /// Sees to it that the ends of these mirrors are known as of a short while ago.
     ///
     /// # Errors
     /// As a read; `Retry` if they cannot be confirmed.
-    pub(super) async fn confirm(&self, mirrors: &[std::sync::Arc<Log>]) -> Result<(), Error> {
+    pub(super) async fn confirm(&self, mirrors: &[Arc<Log>]) -> Result<(), Error> {
         let budget = self.cluster.settings.mirror_lag;
         for mirror in mirrors {
             mirror.check()?;
             let now = self.cluster.clock.now();
-            // Half of it, so that what is decided now is within it when it is committed.
+            // Half of it, so that there is time to write in.
             let fresh = mirror.confirmed().is_some_and(|confirmed| now.since(confirmed) < budget / 2);
             if !fresh {
                 self.catch_up(mirror, Until::Stable).await?;
             }
         }
-        let now = self.cluster.clock.now();
+        self.within_lag(mirrors)
+    }
+
+    /// Whether their ends are known as of at most the lag budget ago.
+    ///
+    /// # Errors
+    /// `Retry` if not.
+    pub(super) fn within_lag(&self, mirrors: &[Arc<Log>]) -> Result<(), Error> {
+        let (budget, now) = (self.cluster.settings.mirror_lag, self.cluster.clock.now());
         match mirrors.iter().find(|mirror| mirror.confirmed().is_none_or(|at| now.since(at) > budget)) {
             None => Ok(()),
             Some(mirror) => {

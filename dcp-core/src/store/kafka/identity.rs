@@ -17,7 +17,8 @@ const ATTEMPTS: u32 = 5;
 
 /// Reads the store's identity, or gives it one.
 pub(super) async fn establish(cluster: &Cluster, entropy: &dyn Entropy) -> Result<(StateTopic, LogIncarnation), Error> {
-    let state = StateTopic::new(&topics::ensure_state(cluster).await?);
+    let topic = topics::ensure_state(cluster).await?;
+    let state = StateTopic::new(&topic, topics::state_record_max(cluster, &topic.name).await?);
     check_transactions(cluster).await?;
     for _ in 0..ATTEMPTS {
         if let Some(incarnation) = read(cluster, &state).await? {

@@ -1,22 +1,23 @@
 //! The one writer of a log in one role: a group of batches is one transaction.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Mutex;
 
 use super::cluster::{Until, wall_millis};
 use super::core::Core;
-use super::headers::to_kafka;
-use super::laying::{Laid, weight};
+use super::holder::Holder;
+use super::laying::Laid;
 use super::log::Log;
-use super::producer::{Producer, is_fenced, state_parts};
+use super::producer::{Producer, is_fenced, of_session, state_parts};
+use super::rounds::rounds;
 use crate::error::{Error, Failure};
 use crate::ownership::Epoch;
-use crate::store::append::Planned;
 use crate::store::lanes::{Done, Work, Writes};
 
-/// Most bytes of one batch, unless one record alone is larger.
-const BATCH_BYTES: usize = 768 << 10;
+/// How long whoever took the id has to say by what right.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// A log's writer.
 #[derive(Debug)]
@@ -34,6 +35,7 @@ pub(super) struct LogWriter {
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) producer: Producer,
+    pub(super) holder: Holder,
     /// False while a transaction may be open, or decided without us.
     pub(super) settled: bool,
     /// Why it writes nothing any more.
@@ -41,8 +43,8 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(producer: Producer) -> Self {
-        Self { producer, settled: true, dead: None }
+    pub(super) fn new(producer: Producer, holder: Holder) -> Self {
+        Self { producer, holder, settled: true, dead: None }
     }
 }
 
@@ -52,14 +54,13 @@ impl Writes for LogWriter {
         if let Some(why) = &session.dead {
             return Err(Failure::NotApplied(why.clone()));
         }
-        match Box::pin(self.transaction(&mut session, group)).await {
-            Err(Failure::NotApplied(error)) if is_fenced(&error) => {
-                let fenced = self.fenced(&error);
-                session.dead = Some(fenced.clone());
-                Err(Failure::NotApplied(fenced))
-            }
-            written => written,
+        let written = Box::pin(self.transaction(&mut session, group)).await;
+        if let Err(Failure::NotApplied(error)) = &written
+            && is_fenced(error)
+        {
+            session.dead = Some(error.clone());
         }
+        written
     }
 }
 
@@ -77,22 +78,43 @@ impl LogWriter {
         session.settled = false;
         if !laid.writes() {
             // Nothing is written, but whoever has been fenced must hear of it.
-            let confirmed = session.producer.confirm().await;
-            confirmed.map_err(|failure| self.unwritten(failure))?;
+            match session.producer.confirm().await {
+                Ok(()) => {}
+                Err(Failure::NotApplied(error)) => return Err(self.uncommitted(session, error).await),
+                Err(Failure::InDoubt(doubt)) => {
+                    return Err(refused(Error::retry("not-confirmed", doubt.to_string()).at(&self.log.id)));
+                }
+            }
             session.settled = true;
             return Ok(answers);
         }
-        if let Err(error) = self.write_all(session, &laid, expected).await {
-            // At once, so that readers are not held back until the time-out.
-            return Err(refused(match self.settle(session).await {
-                Err(fenced) if is_fenced(&fenced) => fenced,
-                _ => error,
-            }));
+        let written = match self.write_all(session, &laid, expected).await {
+            // It may have taken long, and ids may have come to the mirrors meanwhile.
+            Ok(()) => self.core.within_lag(&self.mirrors),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = written {
+            return Err(self.uncommitted(session, error).await);
         }
-        session.producer.commit().await?;
+        match session.producer.commit().await {
+            Ok(()) => {}
+            Err(Failure::NotApplied(error)) => return Err(self.uncommitted(session, error).await),
+            Err(doubt @ Failure::InDoubt(_)) => return Err(doubt),
+        }
         self.log.index().land(laid.decision(), expected);
         session.settled = true;
         Ok(answers)
+    }
+
+    // Nothing of the transaction was or will be committed: the cluster or this writer has seen to it. What
+    // is open is ended at once, so that readers are not held back until the time-out. Only what is read
+    // from the state topic says that the writer is fenced: the cluster says so for a transaction that
+    // took too long as well.
+    async fn uncommitted(&self, session: &mut Session, error: Error) -> Failure {
+        Failure::NotApplied(match self.settle(session).await {
+            Err(fenced) if is_fenced(&fenced) => fenced,
+            _ => of_session(error).at(&self.log.id),
+        })
     }
 
     fn lay_out(&self, group: &[Work]) -> (Laid, i64) {
@@ -105,13 +127,13 @@ impl LogWriter {
     // The group was decided on a log that ends where its first batch must land. Were it elsewhere,
     // somebody else has written, and the decision may be wrong: it is not committed.
     async fn write_all(&self, session: &mut Session, laid: &Laid, expected: i64) -> Result<(), Error> {
-        let mut parts = state_parts(&self.core.state, laid.cursors());
-        let (now, mut expected) = (wall_millis(), expected);
-        for records in batches(&laid.decision().records) {
-            let records: Vec<_> = records.iter().map(|planned| to_kafka(planned, now)).collect();
-            let count = i64::try_from(records.len()).unwrap_or(i64::MAX);
-            parts.push((self.log.place.clone(), records));
+        let (state, mut expected) = (&self.core.state, expected);
+        let records = &laid.decision().records;
+        let parts = state_parts(state, laid.cursors());
+        for parts in rounds(&self.log.place, records, self.record_max, parts, state.record_max(), wall_millis()) {
+            let count = parts.iter().find(|(place, _)| *place == self.log.place).map(|(_, records)| records.len());
             let begin = session.producer.write(&parts).await?;
+            let Some(count) = count else { continue };
             let at = begin.get(&self.log.place).copied();
             if at != Some(expected) {
                 let message = format!(
@@ -121,50 +143,35 @@ impl LogWriter {
                 );
                 return Err(Error::retry("foreign-writer", message));
             }
-            expected += count;
-            parts.clear();
+            expected += i64::try_from(count).unwrap_or(i64::MAX);
         }
-        if parts.is_empty() { Ok(()) } else { session.producer.write(&parts).await.map(drop) }
-    }
-
-    /// Ends what is open, finds out what became of it, and folds up to the end.
-    async fn settle(&self, session: &mut Session) -> Result<(), Error> {
-        session.producer.renew(&self.core.cluster).await?;
-        self.core.catch_up(&self.log, Until::Decided).await?;
-        session.settled = true;
         Ok(())
     }
 
-    fn unwritten(&self, failure: Failure) -> Failure {
-        match failure {
-            Failure::InDoubt(doubt) => {
-                Failure::NotApplied(Error::retry("not-confirmed", doubt.to_string()).at(&self.log.id))
+    /// Ends what is open, finds out what became of it, and folds up to the end.
+    ///
+    /// # Errors
+    /// `Fenced` if the log is another's to write; else to be done again.
+    async fn settle(&self, session: &mut Session) -> Result<(), Error> {
+        let core = &self.core;
+        // First, so that a successor's transaction is not cut off; only as far as it is decided, since what
+        // is not may be our own.
+        session.holder.check(core, Until::Stable).await?;
+        match session.producer.renew(&core.cluster).await {
+            Ok(()) => {}
+            // Whoever took the id since may have come to nothing: an opener that was too late.
+            Err(error) if is_fenced(&error) => {
+                core.cluster.clock.sleep(GRACE).await;
+                session.holder.check(core, Until::Decided).await?;
+                tracing::info!(log = %self.log.id, %error, "taking the writer's id again: nobody else holds the log");
+                session.producer.take_again(&core.cluster).await.map_err(of_session)?;
             }
-            refused @ Failure::NotApplied(_) => refused,
+            Err(error) => return Err(error),
         }
+        // From here on nobody else can commit without taking the id, and whoever did before is seen.
+        session.holder.check(core, Until::Decided).await?;
+        core.catch_up(&self.log, Until::Decided).await?;
+        session.settled = true;
+        Ok(())
     }
-
-    fn fenced(&self, cause: &Error) -> Error {
-        Error::fenced(
-            "newer-writer",
-            format!("{}: another writer was opened in the same role, or the log was sealed ({cause})", self.log.id),
-        )
-    }
-}
-
-/// Records in batches of a bounded size.
-fn batches(records: &[Planned]) -> Vec<&[Planned]> {
-    let (mut batches, mut begin, mut bytes) = (Vec::new(), 0, 0);
-    for (at, planned) in records.iter().enumerate() {
-        let weight = weight(planned);
-        if at > begin && bytes + weight > BATCH_BYTES {
-            batches.push(&records[begin..at]);
-            (begin, bytes) = (at, 0);
-        }
-        bytes += weight;
-    }
-    if begin < records.len() {
-        batches.push(&records[begin..]);
-    }
-    batches
 }

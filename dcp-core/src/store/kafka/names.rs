@@ -106,12 +106,7 @@ impl Names {
 
     /// The id that a log's writers in one role share, so that each fences the one before.
     pub(super) fn transactional_id(&self, log: &LogId, kind: RoleKind) -> Arc<str> {
-        let kind = match kind {
-            RoleKind::Owner => "owner",
-            RoleKind::Mirror => "mirror",
-            RoleKind::Companion => "companion",
-        };
-        format!("{}dcp.{}.{kind}.{log}", self.namespace, self.region).into()
+        format!("{}dcp.{}.{}.{log}", self.namespace, self.region, kind.name()).into()
     }
 
     /// The id under which the store's own record is written, and by which a cluster shows what it can.

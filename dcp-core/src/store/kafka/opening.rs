@@ -1,15 +1,19 @@
 //! Opening a writer and sealing.
 //!
-//! Whoever opens or raises a fence takes the log's transactional id first: from then on nothing of a
-//! predecessor can be committed, and what it left open is aborted. Only then is the fence read for the
-//! last time, raised in a transaction of that id, and the log folded to its end. A stale opener is
-//! refused by the fence before it takes the id, so that it disturbs nobody.
+//! Whatever can be found out before is found out before: grants and settings, and the log is read as far as it
+//! is decided. Whoever then opens or raises a fence takes the log's transactional id: from then on nothing
+//! of a predecessor can be committed, and what it left open is aborted. Only then is the fence read for the
+//! last time, raised in a transaction of that id together with the number of the new holder, and the log
+//! folded to its end. A stale opener is refused by the fence before it takes the id; if it took the id all
+//! the same, because the fence rose in between, the holder takes it again ([`Holder`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::at_most::at_most;
 use super::cluster::Until;
 use super::core::Core;
+use super::holder::Holder;
 use super::log::Log;
 use super::log_writer::{LogWriter, Session};
 use super::producer::{Producer, is_fenced};
@@ -20,57 +24,89 @@ use crate::fence::Fence;
 use crate::log::LogId;
 use crate::ownership::WriteGrant;
 use crate::ports::event_store::WriterRole;
-use crate::position::Cut;
+use crate::position::{Cut, LogEnd};
 use crate::store::admission::{RoleKind, check_role, epoch_of, judge_grant};
 
 /// How often an id is taken that another opener takes at the same time.
 const ATTEMPTS: u32 = 5;
+/// How many logs are opened or sealed at once.
+const AT_ONCE: usize = 16;
+
+/// A log that may be opened.
+#[derive(Debug)]
+struct Ready {
+    log: Arc<Log>,
+    mirrors: Vec<Arc<Log>>,
+    record_max: usize,
+}
 
 /// The writers of these logs, each the only one of its log in the role.
 pub(super) async fn open(core: &Arc<Core>, logs: &[LogId], role: &WriterRole) -> Result<Vec<LogWriter>, Failure> {
-    let refused = Failure::NotApplied;
-    check_role(&core.cluster.settings.region, logs, role).map_err(refused)?;
+    check_role(&core.cluster.settings.region, logs, role).map_err(Failure::NotApplied)?;
     let grant = if let WriterRole::Owner(grant) = role { Some(grant) } else { None };
-    // All of them are judged before the first is touched.
-    let mut opened = Vec::with_capacity(logs.len());
-    for id in logs {
-        let log = core.logs.get(&core.cluster, id).await.map_err(refused)?;
-        log.check().map_err(refused)?;
-        judge(core, id, grant).await.map_err(refused)?;
-        opened.push(log);
+    let logs: BTreeSet<_> = logs.iter().collect();
+    let getting_ready = logs.into_iter().map(|id| get_ready(core, id, role, grant));
+    let ready: Result<Vec<_>, Error> = at_most(AT_ONCE, getting_ready).await.into_iter().collect();
+    let opening = ready.map_err(Failure::NotApplied)?.into_iter().map(|ready| open_one(core, ready, role, grant));
+    as_one(at_most(AT_ONCE, opening).await)
+}
+
+// Nothing is touched.
+async fn get_ready(
+    core: &Arc<Core>,
+    id: &LogId,
+    role: &WriterRole,
+    grant: Option<&WriteGrant>,
+) -> Result<Ready, Error> {
+    let log = core.logs.get(&core.cluster, id).await?;
+    log.check()?;
+    judge(core, id, grant).await?;
+    let record_max = topics::log_record_max(&core.cluster, &log.place.topic).await?;
+    // What a predecessor left open is not waited for: it is ended when its id is taken.
+    core.catch_up(&log, Until::Stable).await?;
+    log.index().end()?;
+    check_versions(&log)?;
+    let mirrors = match RoleKind::of(role) {
+        RoleKind::Mirror => Vec::new(),
+        RoleKind::Owner | RoleKind::Companion => core.logs.siblings(&core.cluster, id).await?,
+    };
+    for mirror in &mirrors {
+        core.catch_up(mirror, Until::Decided).await?;
     }
-    let mut writers = Vec::with_capacity(logs.len());
-    for log in opened {
-        writers.push(open_one(core, log, role, grant).await?);
-    }
-    Ok(writers)
+    Ok(Ready { log, mirrors, record_max })
 }
 
 async fn open_one(
     core: &Arc<Core>,
-    log: Arc<Log>,
+    ready: Ready,
     role: &WriterRole,
     grant: Option<&WriteGrant>,
 ) -> Result<LogWriter, Failure> {
-    let kind = RoleKind::of(role);
-    let producer = take(core, &log.id, kind, grant).await?;
-    // The fence may be raised by now; to open again is harmless, whatever stops it here.
-    let ready = async {
+    let Ready { log, mirrors, record_max } = ready;
+    let (producer, holder) = take(core, &log.id, RoleKind::of(role), grant).await?;
+    let ended = async {
         core.catch_up(&log, Until::Decided).await?;
-        log.index().end()?;
-        let mirrors = match kind {
-            RoleKind::Mirror => Vec::new(),
-            RoleKind::Owner | RoleKind::Companion => core.logs.siblings(&core.cluster, &log.id).await?,
-        };
-        for mirror in &mirrors {
-            core.catch_up(mirror, Until::Decided).await?;
-        }
-        check_versions(&log)?;
-        Ok((mirrors, topics::record_max(&core.cluster, &log.place.topic).await?))
+        check_versions(&log)
     };
-    let (mirrors, record_max) = ready.await.map_err(Failure::NotApplied)?;
-    let (core, epoch, session) = (Arc::clone(core), epoch_of(role), Session::new(producer).into());
+    ended.await.map_err(|error| unfinished(&error))?;
+    let (core, epoch, session) = (Arc::clone(core), epoch_of(role), Session::new(producer, holder).into());
     Ok(LogWriter { core, log, mirrors, epoch, record_max, session })
+}
+
+fn unfinished(error: &Error) -> Failure {
+    Failure::in_doubt("opened-in-part", format!("the predecessor is fenced, no writer is open: {error}; open again"))
+}
+
+/// All, or one failure: certain only if nothing was done to any log.
+fn as_one<T>(outcomes: Vec<Result<T, Failure>>) -> Result<Vec<T>, Failure> {
+    let touched = outcomes.iter().any(|outcome| !matches!(outcome, Err(Failure::NotApplied(_))));
+    let done: Result<Vec<T>, Failure> = outcomes.into_iter().collect();
+    done.map_err(|failure| match failure {
+        Failure::NotApplied(error) if touched => {
+            Failure::in_doubt("logs-in-part", format!("some of the logs are done, one is not: {error}; do it again"))
+        }
+        failure => failure,
+    })
 }
 
 fn check_versions(log: &Log) -> Result<(), Error> {
@@ -78,35 +114,41 @@ fn check_versions(log: &Log) -> Result<(), Error> {
         return Ok(());
     }
     let message = format!(
-        "{}: its first records were deleted, and with them the versions of streams that were not written since; write to \
-         a topic that still has its first record, or make it anew",
-        log.id
+        "{}: the first records of topic {} were deleted, and with them the versions of streams that were not written \
+         since. It is read and no longer written: move the slice to another region, or make the topic anew, and set \
+         retention.ms=-1 and retention.bytes=-1 on it before it has data",
+        log.id, log.place.topic
     );
     Err(Error::refused("head-gone", message))
 }
 
 /// Raises the fence and answers the ends.
 pub(super) async fn seal(core: &Arc<Core>, logs: &[LogId], grant: &WriteGrant) -> Result<Cut, Failure> {
-    let refused = Failure::NotApplied;
-    let mut raises = BTreeMap::new();
-    for id in logs {
-        raises.insert(id, judge(core, id, Some(grant)).await.map_err(refused)?.is_some());
+    let logs: BTreeSet<_> = logs.iter().collect();
+    let judging = logs.into_iter().map(|id| async move {
+        let log = core.logs.get(&core.cluster, id).await?;
+        let raises = judge(core, id, Some(grant)).await?.is_some();
+        Ok((log, raises))
+    });
+    let judged: Result<Vec<_>, Error> = at_most(AT_ONCE, judging).await.into_iter().collect();
+    let sealing = judged.map_err(Failure::NotApplied)?.into_iter().map(|(log, raises)| async move {
+        let end = seal_one(core, &log, raises, grant).await?;
+        Ok((log.id.clone(), end))
+    });
+    Ok(as_one(at_most(AT_ONCE, sealing).await)?.into_iter().collect())
+}
+
+async fn seal_one(core: &Core, log: &Log, raises: bool, grant: &WriteGrant) -> Result<LogEnd, Failure> {
+    // A fence that is there already was raised after its predecessor's writers had been fenced; those of
+    // the same epoch go on.
+    if raises {
+        take(core, &log.id, RoleKind::Owner, Some(grant)).await?;
     }
-    let mut cut = Cut::new();
-    for (id, raises) in raises {
-        // A fence that is there already was raised after its predecessor's writers had been fenced; those
-        // of the same epoch go on.
-        if raises {
-            take(core, id, RoleKind::Owner, Some(grant)).await?;
-        }
-        let ended = async {
-            let log = core.logs.get(&core.cluster, id).await?;
-            core.catch_up(&log, Until::Decided).await?;
-            log.index().end()
-        };
-        cut.insert(id.clone(), ended.await.map_err(|error| sealed_without_end(&error))?);
-    }
-    Ok(cut)
+    let ended = async {
+        core.catch_up(log, Until::Decided).await?;
+        log.index().end()
+    };
+    ended.await.map_err(|error| sealed_without_end(&error))
 }
 
 fn sealed_without_end(error: &Error) -> Failure {
@@ -119,17 +161,27 @@ async fn judge(core: &Core, log: &LogId, grant: Option<&WriteGrant>) -> Result<O
     judge_grant(&core.state.fence(&core.cluster, log).await?, log, grant)
 }
 
-/// Takes a log's transactional id and raises the fence under it.
-async fn take(core: &Core, log: &LogId, kind: RoleKind, grant: Option<&WriteGrant>) -> Result<Producer, Failure> {
+/// Takes a log's transactional id, and raises the fence and says who holds it under the id.
+async fn take(
+    core: &Core,
+    log: &LogId,
+    kind: RoleKind,
+    grant: Option<&WriteGrant>,
+) -> Result<(Producer, Holder), Failure> {
     let id = core.cluster.names.transactional_id(log, kind);
+    let holder = Holder::draw(core, log, kind, grant);
     let mut overtaken = None;
     for _ in 0..ATTEMPTS {
+        // Before, so that a stale opener disturbs nobody; and after, when nobody else can raise it.
+        judge(core, log, grant).await.map_err(Failure::NotApplied)?;
         let mut producer = Producer::take(&core.cluster, Arc::clone(&id)).await?;
         let raised = judge(core, log, grant).await.map_err(Failure::NotApplied)?;
-        let Some(raised) = raised else { return Ok(producer) };
-        let value = fence_value(&raised).map_err(Failure::NotApplied)?;
-        match producer.set(&core.state, &BTreeMap::from([(fence_key(log), value)])).await {
-            Ok(()) => return Ok(producer),
+        let mut values = BTreeMap::from([holder.entry()]);
+        if let Some(raised) = raised {
+            values.insert(fence_key(log), fence_value(&raised).map_err(Failure::NotApplied)?);
+        }
+        match producer.set(&core.state, &values).await {
+            Ok(()) => return Ok((producer, holder)),
             // Another opener came in between. If its fence is not above, it is our turn again.
             Err(Failure::NotApplied(error)) if is_fenced(&error) => overtaken = Some(error),
             Err(failure) => return Err(failure),
@@ -138,4 +190,21 @@ async fn take(core: &Core, log: &LogId, kind: RoleKind, grant: Option<&WriteGran
     let cause = overtaken.map(|error| error.to_string()).unwrap_or_default();
     let message = format!("{log}: other openers take its writer's id again and again ({cause})");
     Err(Failure::NotApplied(Error::retry("contended-log", message)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_certain_only_if_nothing_was_done() {
+        let no = || Err::<u8, _>(Failure::NotApplied(Error::retry("no", "")));
+        assert_eq!(as_one(vec![Ok(1), Ok(2)]).unwrap(), [1, 2]);
+        assert!(matches!(as_one(vec![no(), no()]), Err(Failure::NotApplied(_))));
+        assert!(matches!(as_one(vec![no(), Ok(1)]), Err(Failure::InDoubt(_))));
+        assert!(matches!(as_one(vec![Ok(1), no()]), Err(Failure::InDoubt(_))));
+        let doubt = || Err(Failure::in_doubt("maybe", ""));
+        assert!(matches!(as_one(vec![no(), doubt()]), Err(Failure::InDoubt(_))));
+        assert_eq!(as_one::<u8>(Vec::new()).unwrap(), []);
+    }
 }

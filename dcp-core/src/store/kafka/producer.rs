@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::cluster::{Cluster, late, wall_millis};
+use super::cluster::{Cluster, wall_millis};
 use super::state::record;
 use super::state_topic::StateTopic;
 use crate::error::{Error, ErrorKind, Failure};
@@ -15,7 +15,7 @@ use crate::kafka::{KafkaClient, Outcome, Produce, ProducerSession, TopicPartitio
 /// The holder of a transactional id, until another one takes it.
 #[derive(Debug)]
 pub(super) struct Producer {
-    /// Of its own: a batch waits at its broker until the transaction before it is over.
+    /// Beside that of the readers: a batch waits at its broker until the transaction before it is over.
     client: KafkaClient,
     id: Arc<str>,
     session: ProducerSession,
@@ -29,7 +29,7 @@ pub(super) type Part = (TopicPartition, Vec<Record>);
 impl Producer {
     /// Takes the id: its holder is fenced, and what that one left open is aborted.
     pub(super) async fn take(cluster: &Cluster, id: Arc<str>) -> Result<Self, Failure> {
-        let client = cluster.client.apart().map_err(Failure::NotApplied)?;
+        let client = cluster.producer_client().map_err(Failure::NotApplied)?;
         let session = client.init_producer(Some(&id), cluster.settings.transaction_timeout, None).await?;
         Ok(Self { client, id, session, sequences: BTreeMap::new() })
     }
@@ -73,26 +73,35 @@ impl Producer {
         Ok(())
     }
 
-    /// Ends whatever is open or in doubt, unless the id is another's by now. A successor is never fenced.
+    /// Ends whatever is open or in doubt under the id. A successor whose transaction is open at that moment
+    /// loses it and must renew in its turn: whoever may have a successor looks first who holds the id.
     ///
     /// # Errors
-    /// `Fenced` if it is; else to be done again.
+    /// `Fenced` if the id was taken since; else to be done again.
     pub(super) async fn renew(&mut self, cluster: &Cluster) -> Result<(), Error> {
-        let timeout = cluster.settings.transaction_timeout;
-        let renewing = self.client.init_producer(Some(&self.id), timeout, Some(self.session));
-        let renewed = tokio::select! {
-            biased;
-            renewed = renewing => renewed.map_err(uncommitted)?,
-            () = cluster.clock.sleep(cluster.settings.deadline) => return Err(late(cluster.settings.deadline)),
-        };
-        self.session = renewed;
+        self.begin(cluster, Some(self.session)).await
+    }
+
+    /// Takes the id once more, from whoever took it meanwhile.
+    pub(super) async fn take_again(&mut self, cluster: &Cluster) -> Result<(), Error> {
+        self.begin(cluster, None).await
+    }
+
+    async fn begin(&mut self, cluster: &Cluster, current: Option<ProducerSession>) -> Result<(), Error> {
+        let beginning = self.client.init_producer(Some(&self.id), cluster.settings.transaction_timeout, current);
+        let begun = cluster.within(async { beginning.await.map_err(uncommitted) }).await?;
+        self.session = begun;
         self.sequences.clear();
         Ok(())
     }
 
     /// Sets keys of the state topic in a transaction of their own.
     pub(super) async fn set(&mut self, state: &StateTopic, values: &BTreeMap<String, Bytes>) -> Result<(), Failure> {
-        self.write(&state_parts(state, values)).await.map_err(Failure::NotApplied)?;
+        if let Err(error) = self.write(&state_parts(state, values)).await {
+            // At once, so that nobody is held back until the time-out. If it fails, that ends it.
+            let _ = self.end(Outcome::Abort).await;
+            return Err(Failure::NotApplied(error));
+        }
         self.commit().await
     }
 }
@@ -106,6 +115,14 @@ pub(super) fn state_parts(state: &StateTopic, values: &BTreeMap<String, Bytes>) 
     parts.into_iter().collect()
 }
 
+/// A refusal as the caller should hear it after the session was settled: what was wrong with the session
+/// is over, so that the same batch may pass. What is wrong with records or rights stays.
+pub(super) fn of_session(error: Error) -> Error {
+    const SESSION: [&str; 3] = ["sequence-out-of-order", "duplicate-sequence", "unknown-server-error"];
+    let session = matches!(error.kind(), ErrorKind::Fenced | ErrorKind::Conflict) || SESSION.contains(&error.code());
+    if session { Error::retry("transaction-lost", format!("{error}; nothing was committed")) } else { error }
+}
+
 // What was written and not committed never counts: the holder of the id alone could commit it.
 fn uncommitted(failure: Failure) -> Error {
     match failure {
@@ -117,4 +134,28 @@ fn uncommitted(failure: Failure) -> Error {
 /// Whether another producer has the id.
 pub(super) fn is_fenced(error: &Error) -> bool {
     error.kind() == ErrorKind::Fenced
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind::{Corrupt, Invalid, Refused, Retry};
+
+    #[test]
+    fn trouble_of_a_session_is_not_the_callers() {
+        let kind = |error: Error| of_session(error).kind();
+        let conflict = |code| kind(Error::conflict(code, ""));
+        assert!(
+            ["producer-id-mapping", "unknown-producer", "transaction-abortable", "transaction-state"]
+                .into_iter()
+                .all(|code| conflict(code) == Retry)
+        );
+        assert_eq!(kind(Error::fenced("producer-fenced", "")), Retry);
+        assert_eq!(kind(Error::invalid("sequence-out-of-order", "")), Retry);
+        assert_eq!(kind(Error::corrupt("unknown-server-error", "")), Retry);
+        assert_eq!(kind(Error::invalid("record-too-large", "")), Invalid);
+        assert_eq!(kind(Error::invalid("bad-timestamp", "")), Invalid);
+        assert_eq!(kind(Error::corrupt("invalid-record", "")), Corrupt);
+        assert_eq!(kind(Error::refused("topic-not-permitted", "")), Refused);
+    }
 }

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `store` | [`Identity`], as JSON |
 //! | `fence/orders@west/0` | the highest grant seen, as JSON |
+//! | `holder/owner/orders@west/0` | number of the session that may write the log in this role |
 //! | `cursor/NAME` | the caller's bytes |
 //!
 //! Keys that are not known are kept and left alone.
@@ -22,6 +23,7 @@ use crate::ids::{CursorName, RegionId};
 use crate::kafka::batch::Record;
 use crate::log::LogId;
 use crate::position::LogIncarnation;
+use crate::store::admission::RoleKind;
 
 /// Version of what is written here and in headers.
 pub(super) const FORMAT: u32 = 1;
@@ -81,6 +83,10 @@ impl Identity {
 
 pub(super) fn fence_key(log: &LogId) -> String {
     format!("fence/{log}")
+}
+
+pub(super) fn holder_key(log: &LogId, kind: RoleKind) -> String {
+    format!("holder/{}/{log}", kind.name())
 }
 
 pub(super) fn cursor_key(name: &CursorName) -> String {

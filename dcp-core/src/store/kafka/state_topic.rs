@@ -20,16 +20,23 @@ pub(super) struct StateTopic {
     name: Arc<str>,
     id: TopicId,
     partitions: Vec<Mutex<Folded>>,
+    record_max: usize,
 }
 
 impl StateTopic {
-    pub(super) fn new(topic: &TopicDescription) -> Self {
+    /// Of a topic that takes batches of so many bytes.
+    pub(super) fn new(topic: &TopicDescription, record_max: usize) -> Self {
         let partitions = topic.partitions.iter().map(|_| Mutex::default()).collect();
-        Self { name: Arc::clone(&topic.name), id: topic.id, partitions }
+        Self { name: Arc::clone(&topic.name), id: topic.id, partitions, record_max }
     }
 
     pub(super) fn count(&self) -> i32 {
         i32::try_from(self.partitions.len()).unwrap_or(i32::MAX)
+    }
+
+    /// Largest batch that it takes, in bytes.
+    pub(super) fn record_max(&self) -> usize {
+        self.record_max
     }
 
     /// Refuses another topic in its place.

@@ -12,11 +12,15 @@ use crate::ports::broker_admin::{BrokerAdmin as _, TopicSpec};
 const REPLICAS: u16 = 3;
 /// The setting that bounds a batch.
 const RECORD_MAX: &str = "max.message.bytes";
+/// The setting that says what becomes of old records, and its two values.
+const POLICY: &str = "cleanup.policy";
+const DELETE: &str = "delete";
+const COMPACT: &str = "compact";
 
 /// The state topic, made if it is missed.
 pub(super) async fn ensure_state(cluster: &Cluster) -> Result<TopicDescription, Error> {
     let partitions = cluster.settings.state_partitions;
-    let topic = ensure(cluster, cluster.names.state(), partitions, "compact").await?;
+    let topic = ensure(cluster, cluster.names.state(), partitions, COMPACT).await?;
     let count = topic.partitions.len();
     if u32::try_from(count).ok() == Some(partitions) {
         return Ok(topic);
@@ -31,7 +35,7 @@ pub(super) async fn ensure_state(cluster: &Cluster) -> Result<TopicDescription, 
 
 /// A topic of heartbeats.
 pub(super) async fn ensure_companion(cluster: &Cluster, name: &Arc<str>) -> Result<TopicDescription, Error> {
-    ensure(cluster, Arc::clone(name), 1, "delete").await
+    ensure(cluster, Arc::clone(name), 1, DELETE).await
 }
 
 async fn ensure(
@@ -45,7 +49,9 @@ async fn ensure(
     }
     let replicas = replicas(cluster).await?;
     let spec = TopicSpec::new(&*name, partitions, replicas)
-        .with_setting("cleanup.policy", policy)
+        .with_setting(POLICY, policy)
+        // A log that loses its first record takes no more appends.
+        .with_setting("retention.ms", "-1")
         .with_setting("compression.type", "producer")
         .with_setting("min.insync.replicas", in_sync(replicas).to_string());
     let admin = KafkaBrokerAdmin::new(cluster.client.clone(), Arc::clone(&cluster.clock));
@@ -71,13 +77,39 @@ fn in_sync(replicas: u16) -> u16 {
     (replicas - 1).clamp(1, 2)
 }
 
-/// Largest batch that a topic takes, in bytes.
-pub(super) async fn record_max(cluster: &Cluster, topic: &Arc<str>) -> Result<usize, Error> {
+/// Largest batch that the topic of a log takes, in bytes.
+///
+/// # Errors
+/// `Refused` if the topic is compacted, which cuts records out of the middle of a log.
+pub(super) async fn log_record_max(cluster: &Cluster, topic: &Arc<str>) -> Result<usize, Error> {
+    let (policy, record_max) = settings(cluster, topic).await?;
+    if policy == DELETE { Ok(record_max) } else { Err(wrong_policy(topic, &policy, DELETE)) }
+}
+
+/// Largest batch that the state topic takes, in bytes.
+///
+/// # Errors
+/// `Refused` if the topic is not compacted alone, so that what it keeps is deleted after a while.
+pub(super) async fn state_record_max(cluster: &Cluster, topic: &Arc<str>) -> Result<usize, Error> {
+    let (policy, record_max) = settings(cluster, topic).await?;
+    if policy == COMPACT { Ok(record_max) } else { Err(wrong_policy(topic, &policy, COMPACT)) }
+}
+
+fn wrong_policy(topic: &str, is: &str, should: &str) -> Error {
+    let message = format!(
+        "topic {topic}: {POLICY}={is} loses records that the store needs; set it before the topic has data: \
+         kafka-configs.sh --bootstrap-server ... --alter --entity-type topics --entity-name {topic} \
+         --add-config {POLICY}={should}"
+    );
+    Error::refused("wrong-cleanup-policy", message)
+}
+
+async fn settings(cluster: &Cluster, topic: &Arc<str>) -> Result<(String, usize), Error> {
     let resource = ConfigResource::Topic(Arc::clone(topic));
-    let found = cluster.client.describe_configs(std::slice::from_ref(&resource)).await?;
-    let value =
-        found.get(&resource).and_then(|configs| configs.get(RECORD_MAX)).and_then(|config| config.value.as_ref());
-    value.and_then(|value| value.parse().ok()).ok_or_else(|| {
-        Error::retry("no-setting", format!("topic {topic}: the cluster did not answer its {RECORD_MAX}: {value:?}"))
+    let described = cluster.within(cluster.client.describe_configs(std::slice::from_ref(&resource))).await?;
+    let value = |name| described.get(&resource).and_then(|configs| configs.get(name)).and_then(|it| it.value.clone());
+    let record_max = value(RECORD_MAX).and_then(|value| value.parse().ok());
+    value(POLICY).zip(record_max).ok_or_else(|| {
+        Error::retry("no-setting", format!("topic {topic}: the cluster did not answer its {RECORD_MAX} and {POLICY}"))
     })
 }
