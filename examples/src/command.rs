@@ -72,10 +72,10 @@ pub fn main(fittings: &dyn Fittings) -> ExitCode {
 
 async fn run(arguments: Arguments, fittings: &dyn Fittings) -> Result<u8, Error> {
     match arguments.command {
-        None => drill::run::drill(&arguments.drill).await,
+        None => Box::pin(drill::run::drill(&arguments.drill)).await,
         Some(Command::Region(arguments)) => {
             die_with_parent(arguments.parent)?;
-            region::run(arguments.settings()?, fittings).await.map(|()| 0)
+            Box::pin(region::run(arguments.settings()?, fittings)).await.map(|()| 0)
         }
         Some(Command::Witness(arguments)) => {
             die_with_parent(arguments.parent)?;

@@ -26,7 +26,7 @@ use super::transactions::ProducerSession;
 use crate::error::Error;
 
 /// Most bytes that one batch's records may take when decompressed.
-pub const DECOMPRESSED_MAX_BYTES: usize = 128 << 20;
+pub const DECOMPRESSED_MAX_BYTES: usize = 32 << 20;
 
 /// One record of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]

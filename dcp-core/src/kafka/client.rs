@@ -10,6 +10,7 @@ mod leaders;
 mod metadata;
 mod pool;
 mod together;
+mod unanswered;
 mod versions;
 
 use std::collections::BTreeMap;

@@ -67,8 +67,8 @@
 //!   region, or by a topic made anew, which is another incarnation.
 //! - Records of others must have no header that begins with `dcp-`. A program that copies records with
 //!   their headers from a topic of the store to an adopted one ends that log with `broken-chain` or
-//!   `bad-headers`: let it drop these headers. Records above [`EVENT_MAX_BYTES`](crate::ports::event_store::EVENT_MAX_BYTES) of others are read and cannot
-//!   be mirrored.
+//!   `bad-headers`: let it drop these headers. Records of others above
+//!   [`EVENT_MAX_BYTES`](crate::ports::event_store::EVENT_MAX_BYTES) are read and cannot be mirrored.
 //! - Writers have connections of their own, up to 32 clients; beyond, they share them.
 //! - What was answered survives the death of brokers' processes. Whether it survives a loss of power is a
 //!   matter of replicas and of brokers' flushing.

@@ -70,7 +70,7 @@ pub struct Judged {
 /// `Invalid` with the file if evidence is missing; `Refused` (`in-use`) while a process runs;
 /// `Corrupt` if evidence contradicts itself so that it cannot be read: keep it, nothing is judged.
 pub async fn judge(dir: &Path, record: &RunRecord, orders: &Orders) -> Result<Judged, Error> {
-    let (gathered, contradictions) = gather::gather(dir, orders).await?;
+    let (gathered, contradictions) = Box::pin(gather::gather(dir, orders)).await?;
     Ok(judge_gathered(&gathered, record, contradictions, ClockOffset::now()))
 }
 

@@ -100,7 +100,7 @@ pub async fn drill(options: &DrillOptions) -> Result<u8, Error> {
         return sum_up(&judged, options, &folder);
     }
     let begun = begin(options)?;
-    match tell_and_judge(options, begun).await {
+    match Box::pin(tell_and_judge(options, begun)).await {
         Ok(status) => Ok(status),
         Err(error) => {
             eprintln!("error: {error}");

@@ -24,6 +24,9 @@ use space::Space;
 /// The place of the process that holds the testbed, and of all that is started in no namespace.
 pub const TEST: &str = "test";
 
+/// Runs a line of the shell on one side of a cable.
+type Runs<'a> = &'a dyn Fn(&str) -> Result<(), Error>;
+
 /// Namespaces and the cables between them. Letting go of it takes all of it away.
 #[derive(Debug)]
 pub struct Network {
@@ -65,7 +68,7 @@ impl Network {
         let _none = space::run_here(&format!("ip link delete {outside}"));
         for (at, place) in self.places.iter().enumerate() {
             let (near, far, inner) = (self.block.near(at), self.block.far(at), format!("to-{at}"));
-            let (run, device): (&dyn Fn(&str) -> Result<(), Error>, &str) = match self.spaces.get(place) {
+            let (run, device): (Runs<'_>, &str) = match self.spaces.get(place) {
                 Some(space) => (&|script| space.run(script), "eth0"),
                 None => (&space::run_here, outside.as_str()),
             };

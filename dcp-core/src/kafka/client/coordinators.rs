@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kafka_protocol::messages::FindCoordinatorRequest;
 
+use super::unanswered::Unanswered;
 use super::{Call, Effect, Fault, Lane, Shared, lock};
 use crate::error::{Error, Failure};
 use crate::kafka::refusal::{Refusal, Step};
@@ -54,6 +55,18 @@ impl Shared {
 
     /// One attempt at the coordinator, or at any broker.
     async fn try_at<R: Spoken>(
+        &self,
+        call: &Call<'_>,
+        of: Option<&CoordinatorOf>,
+        request: &R,
+    ) -> Result<R::Answer, Fault> {
+        let unanswered = Unanswered::new(self, of);
+        let tried = self.once_at(call, of, request).await;
+        unanswered.disarm();
+        tried
+    }
+
+    async fn once_at<R: Spoken>(
         &self,
         call: &Call<'_>,
         of: Option<&CoordinatorOf>,
@@ -122,8 +135,8 @@ impl Shared {
         }
     }
 
-    // Where the next attempt goes.
-    fn elsewhere(&self, of: Option<&CoordinatorOf>) {
+    /// Where the next attempt goes.
+    pub(super) fn elsewhere(&self, of: Option<&CoordinatorOf>) {
         if let Some(of) = of {
             self.forget_coordinator(of);
         }

@@ -8,6 +8,7 @@ use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::{MetadataResponsePartition, MetadataResponseTopic};
 use kafka_protocol::messages::{MetadataRequest, MetadataResponse};
 
+use super::unanswered::Unanswered;
 use super::{Call, Lane, Shared, lock};
 use crate::error::Error;
 use crate::kafka::refusal::Refusal;
@@ -57,8 +58,11 @@ impl Shared {
     }
 
     async fn ask_any(&self, call: &Call<'_>, request: &MetadataRequest) -> Result<MetadataResponse, Error> {
+        let unanswered = Unanswered::new(self, None);
         let connection = call.connect(&self.any(), Lane::Calls).await?;
-        call.ask(&connection, request).await.map_err(super::Fault::error)
+        let answer = call.ask(&connection, request).await.map_err(super::Fault::error);
+        unanswered.disarm();
+        answer
     }
 
     /// A broker: known ones, then those to begin with; another one after each failure.

@@ -27,8 +27,10 @@ pub struct KafkaEventSettings {
     /// for each of its steps: a batch, the end of a transaction, the taking of an id. Give the client a
     /// request deadline of at most half of it, so that a second broker is asked while there is time.
     pub deadline: Duration,
-    /// After this the cluster ends a transaction whose writer is gone (10 s; brokers look for them
-    /// every 10 s, unless told otherwise). A successor ends it at once.
+    /// After this the cluster ends a transaction whose writer is gone (60 s; brokers look for them
+    /// every 10 s, unless told otherwise), and holds readers of the log back so long. A successor ends
+    /// it at once. A writer whose transaction was cut off so, by an outage that is longer than this, goes on
+    /// with the next one.
     pub transaction_timeout: Duration,
     /// How far an owner's append may be behind the mirrors of its partition when it looks ids up (1 s).
     /// It is looked at again before the commit: if their ends were not confirmed within this time by then,
@@ -51,7 +53,7 @@ impl KafkaEventSettings {
             replication_factor: None,
             state_partitions: 8,
             deadline: Duration::from_secs(5),
-            transaction_timeout: Duration::from_secs(10),
+            transaction_timeout: Duration::from_secs(60),
             mirror_lag: Duration::from_secs(1),
             id_horizon: 1 << 18,
         }

@@ -41,7 +41,7 @@ pub struct NotFired {
     /// Those before it.
     pub fired: Vec<Fired>,
     /// The fault.
-    pub fault: Fault,
+    pub fault: Box<Fault>,
     /// Why not.
     pub why: String,
 }
@@ -67,7 +67,7 @@ pub async fn run(plan: &FaultPlan, clock: &dyn Clock, world: &mut dyn World) -> 
     for fault in plan.faults() {
         clock.sleep_until(began.after(fault.at)).await;
         if let Err(why) = world.strike(&fault.kind).await {
-            return Err(NotFired { fired, fault: fault.clone(), why });
+            return Err(NotFired { fired, fault: Box::new(fault.clone()), why });
         }
         fired.push(Fired { fault: fault.clone(), done: clock.now().since(began) });
     }

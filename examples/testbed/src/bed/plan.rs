@@ -53,12 +53,16 @@ impl Bed {
             FaultKind::Resume { place } => each(place, &Server::resume),
             FaultKind::Kill { place } => each(place, &Server::kill),
             FaultKind::Restart { place } => self.restart(place),
-            FaultKind::Link { place, direction, conditions } => {
-                self.each_proxy(place, &|proxy| Ok(proxy.set(*direction, *conditions)))
-            }
+            FaultKind::Link { place, direction, conditions } => self.each_proxy(place, &|proxy| {
+                proxy.set(*direction, *conditions);
+                Ok(())
+            }),
             FaultKind::Reset { place } => self.each_proxy(place, &|proxy| match proxy.traffic().connections {
                 0 => Err("nobody has connected by it".to_owned()),
-                _ => Ok(proxy.reset()),
+                _ => {
+                    proxy.reset();
+                    Ok(())
+                }
             }),
             FaultKind::Cut { from, to, port } => {
                 let network = self.network().map_err(|error| error.to_string())?;

@@ -43,7 +43,8 @@ pub(super) const ETCD: Recipe = Recipe {
     environment: &[("", "{clients}")],
     stores_in: "etcd",
     standby: None,
-    asks_libc_for_time: false,
+    // A static Go program asks the system itself.
+    fakes_clock: false,
     certificate: None,
     proxied: ("client", None),
 };

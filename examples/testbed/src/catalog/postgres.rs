@@ -88,7 +88,7 @@ pub(super) const POSTGRES: Recipe = Recipe {
     ],
     stores_in: "cluster",
     standby: Some("cluster/standby.signal"),
-    asks_libc_for_time: true,
+    fakes_clock: true,
     certificate: Some("certificate.pem"),
     proxied: ("sql", None),
 };

@@ -47,8 +47,8 @@ pub struct Recipe {
     pub stores_in: &'static str,
     /// The file in the data directory that makes it start as a standby.
     pub standby: Option<&'static str>,
-    /// It asks the C library for the time, so that a library put before that can tell it another.
-    pub asks_libc_for_time: bool,
+    /// A library put before the C library can tell it another time.
+    pub fakes_clock: bool,
     /// The file in the data directory that holds the key and the certificate it shows over TLS.
     pub certificate: Option<&'static str>,
     /// The port in front of which a fault proxy stands, and the one that the server tells clients

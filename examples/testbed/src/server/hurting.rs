@@ -58,11 +58,11 @@ impl Server {
     /// [`crate::FAKE_CLOCK`] for it.
     ///
     /// # Errors
-    /// [`Error::Unknown`] for a server that asks the system itself (etcd); [`Error::Missing`] without
+    /// [`Error::Unknown`] for a server that cannot be told another time: so far only Postgres can; [`Error::Missing`] without
     /// libfaketime.
     pub fn clock_off_by(&self, seconds: i64) -> Result<(), Error> {
-        if !self.recipe().asks_libc_for_time {
-            let known = "servers that ask the C library for the time".to_owned();
+        if !self.recipe().fakes_clock {
+            let known = "only that of postgres".to_owned();
             return Err(Error::Unknown { what: format!("clock of {}", self.name()), known });
         }
         let mut off = self.member.clock_off.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -185,12 +185,19 @@ pub(crate) fn silence() {
         for (peer, code) in [(&mute.0, "no-answer"), (&gone, "unreachable")] {
             let alone = short(vec![peer.clone()]);
             let asked = tokio::time::timeout(Duration::from_secs(3), alone.cluster());
-            let error = asked.await.expect("it ends at the deadline").unwrap_err();
+            // It ends at the deadline.
+            let error = asked.await.unwrap().unwrap_err();
             assert_eq!((error.kind(), error.code()), (ErrorKind::Retry, code), "{error}");
             // Another broker answers in its place.
             let both = short(vec![peer.clone(), address.clone()]);
             assert!(!both.cluster().await.unwrap().id.is_empty());
         }
+        // Also for a caller that gives up before the client does.
+        let settings = KafkaSettings::new([mute.0.clone(), address.clone()]).with_deadline(Duration::from_secs(9));
+        let both = client(settings);
+        let patience = Duration::from_millis(500);
+        assert!(tokio::time::timeout(patience, both.cluster()).await.is_err(), "the first one says nothing");
+        assert!(!both.cluster().await.unwrap().id.is_empty(), "the other one answers");
 
         let client = short(vec![address]);
         let (orders, _) = topic(&client, "orders", 1).await;

@@ -37,5 +37,5 @@ async fn run() {
     assert!(admin.query_one(&back, &[]).await.unwrap().get::<_, i64>(0) > 5);
     let end = store.seal(&[log(0)], &TwoRegions::new().genesis(&slice_a(&orders()))).await.unwrap();
     assert_eq!(end.iter().next().unwrap().1.prefix.count, 50);
-    assert_holds(&*open(&schema).await.unwrap(), 0..50).await;
+    assert_holds(&open(&schema).await.unwrap(), 0..50).await;
 }

@@ -71,7 +71,7 @@ async fn by_a_user_who_may_not_make_tables() {
     assert_holds(&store, 0..1).await;
 }
 
-// A store of the first version, made from the text that is embedded for it, with an event in it.
+// A store with an event in it, taken back to what the first version was.
 async fn from_the_version_before() {
     let schema = fresh_schema();
     let store = open(&schema).await.unwrap();

@@ -80,5 +80,5 @@ async fn in_recovery() {
     assert!(admin.query_one("SELECT pg_promote()", &[]).await.unwrap().get::<_, bool>(0));
     writer.append(batch(0, 1)).await.unwrap();
     assert_holds(&store, 0..2).await;
-    assert_holds(&*open(&schema).await.unwrap(), 0..2).await;
+    assert_holds(&open(&schema).await.unwrap(), 0..2).await;
 }

@@ -1,7 +1,7 @@
 //! `cargo verify`: runs every test of every crate with every feature, and the independent checker's
 //! own test, and says what ran, what failed and what was skipped, with the reasons.
 //!
-//! Tests that need servers start their own, and are skipped, each with the reason, where a tool is missing.
+//! Tests that need servers start and stop them by themselves; what is missing for one is listed with its cure.
 
 mod conformance;
 mod output;
