@@ -16,7 +16,7 @@ use super::core::Core;
 use super::holder::Holder;
 use super::log::Log;
 use super::log_writer::{LogWriter, Session};
-use super::producer::{Producer, is_lost};
+use super::producer::{Producer, is_fenced, is_lost};
 use super::state::{fence_key, fence_value};
 use super::topics;
 use crate::error::{Error, Failure};
@@ -92,7 +92,10 @@ async fn open_one(
 }
 
 fn unfinished(error: &Error) -> Failure {
-    Failure::in_doubt("opened-in-part", format!("the predecessor is fenced, no writer is open: {error}; open again"))
+    Failure::in_doubt(
+        "opened-in-part",
+        format!("the predecessor may be fenced, no writer is open: {error}; open again"),
+    )
 }
 
 /// All, or one failure: certain only if nothing was done to any log.
@@ -168,26 +171,53 @@ async fn take(
 ) -> Result<(Producer, Holder), Failure> {
     let id = core.cluster.names.transactional_id(log, kind);
     let holder = Holder::draw(core, log, kind, grant);
-    let mut overtaken = None;
+    let (mut before, mut in_doubt) = (None, false);
     for _ in 0..ATTEMPTS {
-        // Before, so that a stale opener disturbs nobody; and after, when nobody else can raise it.
-        judge(core, log, grant).await.map_err(Failure::NotApplied)?;
-        let mut producer = Producer::take(&core.cluster, Arc::clone(&id)).await?;
-        let raised = judge(core, log, grant).await.map_err(Failure::NotApplied)?;
-        let mut values = BTreeMap::from([holder.entry()]);
-        if let Some(raised) = raised {
-            values.insert(fence_key(log), fence_value(&raised).map_err(Failure::NotApplied)?);
-        }
-        match producer.set(&core.state, &values).await {
-            Ok(()) => return Ok((producer, holder)),
+        match try_to_take(core, &id, &holder, in_doubt).await {
+            Ok(producer) => return Ok((producer, holder)),
             // Another opener came in between. If its fence is not above, it is our turn again.
-            Err(Failure::NotApplied(error)) if is_lost(&error) => overtaken = Some(error),
+            Err(Failure::NotApplied(error)) if is_overtaken(&error) => before = Some(error.to_string()),
+            // Nobody else can commit once the id is taken again: then it is seen.
+            Err(Failure::InDoubt(doubt)) => (before, in_doubt) = (Some(doubt.to_string()), true),
+            Err(Failure::NotApplied(error)) if in_doubt && !is_fenced(&error) => return Err(unfinished(&error)),
             Err(failure) => return Err(failure),
         }
     }
-    let cause = overtaken.map(|error| error.to_string()).unwrap_or_default();
-    let message = format!("{log}: other openers take its writer's id again and again ({cause})");
-    Err(Failure::NotApplied(Error::retry("contended-log", message)))
+    let message = format!("{log}: its writer's id could not be taken and kept: {}", before.unwrap_or_default());
+    let contended = Error::retry("contended-log", message);
+    Err(if in_doubt { unfinished(&contended) } else { Failure::NotApplied(contended) })
+}
+
+/// Code of a session that another opener cut off.
+const OVERTAKEN: &str = "overtaken";
+
+fn is_overtaken(error: &Error) -> bool {
+    error.code() == OVERTAKEN
+}
+
+async fn try_to_take(core: &Core, id: &Arc<str>, holder: &Holder, in_doubt: bool) -> Result<Producer, Failure> {
+    let refused = Failure::NotApplied;
+    let (log, grant) = (&holder.log, holder.grant.as_ref());
+    // Before, so that a stale opener disturbs nobody; and after, when nobody else can raise it.
+    judge(core, log, grant).await.map_err(refused)?;
+    let mut producer = Producer::take(&core.cluster, Arc::clone(id)).await?;
+    if in_doubt {
+        match holder.check(core, Until::Decided).await {
+            Ok(()) => return Ok(producer),
+            Err(error) if is_fenced(&error) => {}
+            Err(error) => return Err(refused(error)),
+        }
+    }
+    let raised = judge(core, log, grant).await.map_err(refused)?;
+    let mut values = BTreeMap::from([holder.entry()]);
+    if let Some(raised) = raised {
+        values.insert(fence_key(log), fence_value(&raised).map_err(refused)?);
+    }
+    match producer.set(&core.state, &values).await {
+        Ok(()) => Ok(producer),
+        Err(Failure::NotApplied(error)) if is_lost(&error) => Err(refused(Error::retry(OVERTAKEN, error.to_string()))),
+        Err(failure) => Err(failure),
+    }
 }
 
 #[cfg(test)]
