@@ -6,7 +6,6 @@
 mod adoption;
 mod broker;
 mod crashes;
-mod rates;
 mod reads;
 mod refusals;
 mod rights;
@@ -38,7 +37,7 @@ fn main() -> ExitCode {
         .collect();
     let mut cases: Vec<Case<'_>> =
         clauses.iter().zip(&runs).map(|((name, _), run)| Case { name, needs: NEEDS, run }).collect();
-    let more: [(&str, &dyn Fn()); 21] = [
+    let more: [(&str, &dyn Fn()); 20] = [
         ("writers::overtaken_by_another_process", &writers::overtaken),
         ("writers::find_what_was_mirrored_elsewhere", &writers::mirrored_elsewhere),
         ("writers::show_nothing_undecided_or_aborted", &writers::undecided_and_aborted),
@@ -59,7 +58,6 @@ fn main() -> ExitCode {
         ("topics::that_lose_records_are_refused", &settings_of_topics::that_lose_records),
         ("topics::with_a_small_limit_take_small_records", &settings_of_topics::with_a_small_limit),
         ("crashes::what_was_answered_is_there_once", &crashes::twenty_times),
-        ("rates::of_sixty_four_producers", &rates::measure),
     ];
     cases.extend(more.map(|(name, run)| Case { name, needs: NEEDS, run }));
     harness::run(&cases)
