@@ -35,7 +35,9 @@ impl KafkaClient {
     /// Begins a producer. With a transactional id, it fences the producer that had that id before, and
     /// aborts what that one left open; such a transaction is aborted by the cluster if it is open for
     /// longer than `transaction_timeout`. With `current`, only that session is renewed: if another one
-    /// has taken the id since, the answer is `Fenced` and the other one goes on.
+    /// has taken the id since, the answer is `Fenced`. A transaction that the other one has open may be
+    /// aborted by it all the same (coordinators of 4.1 compare the producer's number alone): look first who
+    /// holds the id, where that is kept.
     ///
     /// # Errors
     /// `Fenced` as said; `Refused` if the client may not use the id, or the cluster has older
