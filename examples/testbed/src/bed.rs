@@ -86,7 +86,7 @@ impl Bed {
             };
             for mut member in members::of(group, &ground)? {
                 if let Some(bytes) = wanted.disk_bytes {
-                    let log = folder.path().join("disks.log");
+                    let log = folder.path().join(format!("disk-{}.log", member.name));
                     member.disk = Some(Disk::mount(member.data.join(member.recipe.stores_in), bytes, &log)?);
                 }
                 let ports = member.ports.iter();

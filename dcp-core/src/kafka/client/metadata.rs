@@ -59,8 +59,11 @@ impl Shared {
 
     async fn ask_any(&self, call: &Call<'_>, request: &MetadataRequest) -> Result<MetadataResponse, Error> {
         let unanswered = Unanswered::new(self, None);
-        let connection = call.connect(&self.any(), Lane::Calls).await?;
-        let answer = call.ask(&connection, request).await.map_err(super::Fault::error);
+        let asked = async {
+            let connection = call.connect(&self.any(), Lane::Calls).await?;
+            call.ask(&connection, request).await.map_err(super::Fault::error)
+        };
+        let answer = asked.await;
         unanswered.disarm();
         answer
     }

@@ -23,6 +23,8 @@ pub(super) struct Space {
 impl Space {
     /// Makes one.
     pub(super) fn start(name: &str, log: &Path) -> Result<Self, Error> {
+        // Each holder locks its log as long as it lives.
+        let log = &log.with_file_name(format!("network-{name}.log"));
         let holder = ["unshare", "--net", "--", "sleep", "infinity"];
         let command: Vec<_> = DIES_WITH_PARENT.iter().chain(&holder).map(ToString::to_string).collect();
         let held = Supervised::start(&format!("the network of {name}"), &command, log)?;
