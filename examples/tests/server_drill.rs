@@ -28,7 +28,7 @@ use examples::event_store::StoreKind;
 use testbed::harness::{self, Case};
 
 /// Leases of drills that nobody gives more, in seconds.
-const TTL: f64 = 3.0;
+const TTL: f64 = 5.0;
 
 type Test = fn(StoreKind);
 

@@ -1,6 +1,6 @@
 //! What all parts of a store share: the client, names, and deadlines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -91,6 +91,29 @@ impl Cluster {
         let shown = |error: Error| if error.code() == "no-topic" { gone(place, id) } else { error };
         let (high, stable) = (found(high.map_err(shown)?, place)?, stable.map_err(shown)?);
         Ok(Standing { target: stable.unwrap_or(high), high_watermark: high, leader_epoch })
+    }
+
+    /// The same for many at once, in one round of requests; none if only each by itself says what is wrong.
+    pub(super) async fn standings(&self, asked: &[(TopicPartition, TopicId)], until: Until) -> Option<Vec<Standing>> {
+        let names: BTreeSet<_> = asked.iter().map(|(place, _)| Arc::clone(&place.topic)).collect();
+        let names: Vec<_> = names.into_iter().collect();
+        let places: Vec<_> = asked.iter().map(|(place, _)| place.clone()).collect();
+        let stable = async {
+            match until {
+                Until::Stable => self.client.offsets(&places, OffsetAt::LastStable).await.map(Some),
+                Until::Decided => Ok(None),
+            }
+        };
+        let high = self.client.offsets(&places, OffsetAt::HighWatermark);
+        let (topics, high, stable) = tokio::join!(biased; self.client.topics(Some(&names)), high, stable);
+        let (topics, high, stable) = (topics.ok()?, high.ok()?, stable.ok()?);
+        let of = |(place, id): &(TopicPartition, TopicId)| {
+            let leader_epoch = check_id(topics.get(&place.topic), place, *id).ok()?;
+            let high_watermark = high.get(place)?.offset;
+            let target = stable.as_ref().map_or(Some(high_watermark), |stable| Some(stable.get(place)?.offset))?;
+            Some(Standing { target, high_watermark, leader_epoch })
+        };
+        asked.iter().map(of).collect()
     }
 
     /// One offset of a partition.

@@ -36,6 +36,15 @@ pub(super) struct Place {
     pub(super) keeps_versions: bool,
 }
 
+/// Where a fold stood before the cluster was asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stands {
+    asked: Moment,
+    next: i64,
+    /// Of the leader under which the last record of it was written.
+    epoch: Option<i32>,
+}
+
 /// A log, its topic and what is known of it.
 #[derive(Debug)]
 pub(super) struct Log {
@@ -104,8 +113,26 @@ impl Log {
     /// log does not continue what was folded, and from then on.
     pub(super) async fn catch_up(&self, cluster: &Cluster, until: Until) -> Result<(), Error> {
         self.check()?;
-        let asked = cluster.clock.now();
-        match self.reach(cluster, until).await {
+        // Before it is asked: a writer or another fold may come further than the answer meanwhile.
+        let before = self.stands(cluster);
+        let standing = cluster.within(cluster.standing(&self.place, self.topic, until)).await;
+        self.arrive(cluster, before, standing).await
+    }
+
+    /// Folds as far as the cluster said when it was asked, which was after `before`.
+    ///
+    /// # Errors
+    /// As [`Log::catch_up`].
+    pub(super) async fn arrive(
+        &self,
+        cluster: &Cluster,
+        before: Stands,
+        standing: Result<Standing, Error>,
+    ) -> Result<(), Error> {
+        self.check()?;
+        let reached = async { self.reach(cluster, &before, &standing?).await };
+        let asked = before.asked;
+        match reached.await {
             Ok(()) => {
                 let mut confirmed = lock(&self.confirmed);
                 *confirmed = (*confirmed).max(Some(asked));
@@ -119,15 +146,9 @@ impl Log {
         }
     }
 
-    async fn reach(&self, cluster: &Cluster, until: Until) -> Result<(), Error> {
-        // Before it is asked: a writer or another fold may come further than the answer meanwhile.
-        let before = self.stands();
-        let asking = async {
-            let standing = cluster.standing(&self.place, self.topic, until).await?;
-            self.check_place(cluster, before, &standing).await?;
-            Ok(standing.target)
-        };
-        let target = cluster.within(asking).await?;
+    async fn reach(&self, cluster: &Cluster, before: &Stands, standing: &Standing) -> Result<(), Error> {
+        cluster.within(self.check_place(cluster, before, standing)).await?;
+        let target = standing.target;
         let deadline = cluster.settings.deadline;
         let mut patience = Patience::new(self.index().next(), cluster.clock.now(), deadline);
         let _folding = loop {
@@ -142,7 +163,7 @@ impl Log {
         };
         let mut pause = PAUSE_MIN;
         loop {
-            let (from, epoch) = self.stands();
+            let Stands { next: from, epoch, .. } = self.stands(cluster);
             if from >= target {
                 return Ok(());
             }
@@ -153,10 +174,11 @@ impl Log {
         }
     }
 
-    // Where the fold stands, and under which leader the last record of it was written.
-    fn stands(&self) -> (i64, Option<i32>) {
+    /// Where the fold stands now.
+    pub(super) fn stands(&self, cluster: &Cluster) -> Stands {
+        let asked = cluster.clock.now();
         let index = self.index();
-        (index.next(), index.leader_epoch())
+        Stands { asked, next: index.next(), epoch: index.leader_epoch() }
     }
 
     fn persevere(&self, cluster: &Cluster, patience: &mut Patience) -> Result<(), Error> {
@@ -165,12 +187,8 @@ impl Log {
     }
 
     // A leader that has less than was folded before it was asked has lost it, or never had it.
-    async fn check_place(
-        &self,
-        cluster: &Cluster,
-        (next, epoch): (i64, Option<i32>),
-        standing: &Standing,
-    ) -> Result<(), Error> {
+    async fn check_place(&self, cluster: &Cluster, before: &Stands, standing: &Standing) -> Result<(), Error> {
+        let Stands { next, epoch, .. } = *before;
         if standing.high_watermark < next {
             return Err(self.truncated(standing.high_watermark, next));
         }

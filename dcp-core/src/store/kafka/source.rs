@@ -31,6 +31,28 @@ impl Core {
         Ok(log)
     }
 
+    /// Many logs as of now, in one round of requests where nothing is wrong.
+    async fn all_caught_up(&self, ids: &[LogId]) -> Result<Vec<Arc<Log>>, Error> {
+        let looking = at_most(AT_ONCE, ids.iter().map(|id| self.logs.get(&self.cluster, id))).await;
+        let logs = looking.into_iter().collect::<Result<Vec<_>, Error>>()?;
+        let cluster = &self.cluster;
+        let before: Vec<_> = logs.iter().map(|log| log.stands(cluster)).collect();
+        let asked: Vec<_> = logs.iter().map(|log| (log.place.clone(), log.topic)).collect();
+        let standings = cluster.within(async { Ok(cluster.standings(&asked, Until::Stable).await) }).await?;
+        let reached: Result<Vec<()>, Error> = match standings {
+            Some(standings) => {
+                let of = logs.iter().zip(before).zip(standings);
+                let arriving = of.map(|((log, before), standing)| log.arrive(cluster, before, Ok(standing)));
+                at_most(AT_ONCE, arriving).await.into_iter().collect()
+            }
+            None => {
+                let each = logs.iter().map(|log| log.catch_up(cluster, Until::Stable));
+                at_most(AT_ONCE, each).await.into_iter().collect()
+            }
+        };
+        reached.map(|_| logs)
+    }
+
     /// Topics of the store that are there, and how much each partition has.
     ///
     /// # Errors
@@ -116,15 +138,8 @@ impl EventSource for KafkaEventStore {
     }
 
     async fn ends(&self, logs: &[LogId]) -> Result<Cut, Error> {
-        let ends = at_most(
-            AT_ONCE,
-            logs.iter().map(|id| async move {
-                let log = self.core.caught_up(id, Until::Stable).await?;
-                let end = log.index().end()?;
-                Ok((id.clone(), end))
-            }),
-        );
-        ends.await.into_iter().collect()
+        let folded = self.core.all_caught_up(logs).await?;
+        folded.into_iter().map(|log| Ok((log.id.clone(), log.index().end()?))).collect()
     }
 
     async fn logs(&self) -> Result<Vec<LogId>, Error> {
@@ -132,13 +147,13 @@ impl EventSource for KafkaEventStore {
         let written = self.core.high_watermarks().await?.into_iter().filter(|(_, high)| *high > 0);
         let named = written
             .filter_map(|(place, _)| Some(families.get(&place.topic)?.log(u32::try_from(place.partition).ok()?)));
-        let looking = named.map(|id| async move {
-            let log = self.core.caught_up(&id, Until::Stable).await?;
-            let held = log.index().end()?.prefix.count > 0;
-            Ok(held.then_some(id))
-        });
-        let found: Result<Vec<_>, Error> = at_most(AT_ONCE, looking).await.into_iter().collect();
-        let mut logs: Vec<_> = found?.into_iter().flatten().collect();
+        let named: Vec<_> = named.collect();
+        let mut logs = Vec::new();
+        for log in self.core.all_caught_up(&named).await? {
+            if log.index().end()?.prefix.count > 0 {
+                logs.push(log.id.clone());
+            }
+        }
         logs.sort();
         Ok(logs)
     }
