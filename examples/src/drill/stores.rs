@@ -67,7 +67,7 @@ impl EventStores {
                 _ => there(&servers.data(*home))?,
             }
         }
-        servers.start(homes).await?;
+        Box::pin(servers.start(homes)).await?;
         Ok(Self { foundation, servers })
     }
 
@@ -87,7 +87,7 @@ impl EventStores {
             }
             at => {
                 let (treaty, clock) = (self.foundation.treaty()?, Arc::new(SystemClock::new()) as Arc<dyn Clock>);
-                event_store::open(&at, &folder, &region, &treaty, entropy, &clock).await
+                Box::pin(event_store::open(&at, &folder, &region, &treaty, entropy, &clock)).await
             }
         }
     }
