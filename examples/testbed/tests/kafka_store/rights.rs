@@ -74,7 +74,7 @@ pub(crate) fn are_won_by_the_higher_grant() {
             if ends.prefix.count == 6 {
                 break;
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            SystemClock::new().sleep(Duration::from_millis(20)).await;
             ends = first.end(&own()).await.unwrap();
         }
         assert_eq!(ends.prefix.count, 6);
