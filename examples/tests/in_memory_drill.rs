@@ -180,6 +180,11 @@ fn a_run_that_cannot_be_driven_waits_while_its_plane_goes_on() {
 }
 
 #[test]
+fn a_takeover_that_is_ordered_again_after_its_end_is_the_same_takeover() {
+    holds(PlaneStory::OrderedAgain);
+}
+
+#[test]
 fn a_stream_that_is_late_in_the_returned_region_is_folded_again() {
     holds(PlaneStory::LateAtHome);
 }

@@ -18,7 +18,8 @@ pub(super) const ORDERS_MAX: usize = 16;
 #[serde(tag = "plan", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Order {
-    /// Take over from a region. Legal from every state.
+    /// Take over from a region. Legal from every state. Once all is taken, the same order is answered
+    /// the run that took it.
     Blackout {
         /// The region that is gone.
         lost: RegionId,

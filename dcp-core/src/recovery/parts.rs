@@ -174,7 +174,7 @@ impl RecoveryParts {
     }
 
     /// As [`RecoveryParts::takeable`], of heads as read.
-    pub(super) async fn takeable_of(
+    pub(crate) async fn takeable_of(
         &self,
         lost: &RegionId,
         heads: &[WriteGrant],

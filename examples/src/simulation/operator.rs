@@ -64,7 +64,7 @@ pub(super) async fn story(seed: u64, orders: Arc<Orders>) -> Result<OperatorsRep
 }
 
 impl World {
-    async fn ordered_to_its_end(&self, home: crate::orders::Home, order: Order) -> Result<RunStatus, Error> {
+    pub(super) async fn ordered_to_its_end(&self, home: crate::orders::Home, order: Order) -> Result<RunStatus, Error> {
         loop {
             if let Some(status) = self.ordered(home, order.clone()).await? {
                 return Ok(status);

@@ -38,6 +38,8 @@ pub enum PlaneStory {
     RefusedAndKilled,
     /// A run is open whose step names an action that the program does not know any more.
     UnknownAction,
+    /// An operator orders a takeover again that has ended, of a plane that was started anew since.
+    OrderedAgain,
     /// A region wakes with an append that lands after its model has seen the successor's events.
     LateAtHome,
 }
@@ -56,6 +58,7 @@ pub(super) async fn tell(story: PlaneStory, seed: u64, orders: Arc<Orders>) -> R
             PlaneStory::SuccessorLost => world.successor_lost().await?,
             PlaneStory::RefusedAndKilled => world.refused_and_killed().await?,
             PlaneStory::UnknownAction => world.unknown_action().await?,
+            PlaneStory::OrderedAgain => world.ordered_again().await?,
             PlaneStory::LateAtHome => world.late_at_home(lines / 4).await?,
         }
         world.let_produce(lines);
@@ -205,6 +208,25 @@ impl World {
         self.taken_from_lost().await?;
         let done = || closed_done(&self.around.observer, SURVIVOR.region(), "blackout", LOST.region()) == 1;
         self.until("a takeover of its own", || async { Ok(done()) }).await?;
+        self.start_again(LOST).await?;
+        self.carry_out(SURVIVOR, Order::Rejoin { returned: LOST.region_id() }).await
+    }
+
+    async fn ordered_again(&mut self) -> Result<(), Finding> {
+        self.sleep(Duration::from_secs(3)).await;
+        self.kill(LOST);
+        self.taken_from_lost().await?;
+        let done = || closed_done(&self.around.observer, SURVIVOR.region(), "blackout", LOST.region());
+        self.until("the takeover", || async { Ok(done() == 1) }).await?;
+        self.region(SURVIVOR).kill();
+        self.region(SURVIVOR).restart().await.map_err(failed("the start"))?;
+        let order = Order::Blackout { lost: LOST.region_id() };
+        for _ in 0..2 {
+            let ended = self.ordered_to_its_end(SURVIVOR, order.clone()).await.map_err(failed("an order"))?;
+            if ended != RunStatus::Done || done() != 1 {
+                return wrong(format!("what was done and is ordered again is {ended:?}, in {} runs", done()));
+            }
+        }
         self.start_again(LOST).await?;
         self.carry_out(SURVIVOR, Order::Rejoin { returned: LOST.region_id() }).await
     }

@@ -5,9 +5,10 @@ use crate::control_plane::handle::{Order, Ordered, RunStatus};
 use crate::control_plane::leading::decided_by_reading_again;
 use crate::control_plane::orders::{plan_of, run_id};
 use crate::control_plane::resumption::takes_up;
+use crate::digest::Digest;
 use crate::error::Error;
 use crate::ids::RunId;
-use crate::runbook;
+use crate::runbook::{self, RunResult};
 
 impl Work<'_> {
     pub(super) async fn ordered(
@@ -60,9 +61,9 @@ impl Work<'_> {
         }
     }
 
-    /// Opens a run for the order, or goes on with an open one of the same plan. Every other open run
-    /// is superseded, but for those that only go back: what they have prepared is still undone, once
-    /// this run has ended.
+    /// Opens a run for the order, or goes on with an open one of the same plan, or answers the one that has
+    /// already done it. Every other open run is superseded, but for those that only go back: what they have
+    /// prepared is still undone, once this run has ended.
     async fn open(&mut self, order: &Order) -> Result<RunId, Error> {
         let plan = plan_of(&self.parts.treaty, order)?;
         let journal = self.driver.journal();
@@ -76,6 +77,10 @@ impl Work<'_> {
                 others.push(run);
             }
         }
+        let same = match same {
+            Some(run) => Some(run),
+            None => self.done_before(order, &plan.digest()).await?,
+        };
         let run = match same {
             Some(run) => run,
             None => run_id(&plan, self.drawn, journal.run_count().await?)?,
@@ -88,5 +93,25 @@ impl Work<'_> {
         self.given_up.remove(&run);
         self.publish_run(&run, order, RunStatus::Running);
         Ok(run)
+    }
+
+    /// The finished run whose claims hold everything that a blackout would take. Whoever orders again what
+    /// is done, such as an operator after a restart who did not see its end, is answered that run: another
+    /// one would find nothing to take and fail as if somebody else had been first.
+    async fn done_before(&self, order: &Order, plan: &Digest) -> Result<Option<RunId>, Error> {
+        let Order::Blackout { lost } = order else { return Ok(None) };
+        // A blackout is legal also while the witness does not answer: its run waits for it.
+        let Ok(heads) = self.parts.heads().await else { return Ok(None) };
+        if !matches!(self.parts.takeable_of(lost, &heads).await.as_deref(), Ok([])) {
+            return Ok(None);
+        }
+        let ours = heads.iter().filter(|head| head.owner == self.parts.region);
+        for claim in ours.filter_map(|head| head.claim.as_ref()).filter(|claim| claim.plan == *plan) {
+            let state = self.driver.journal().run(&claim.run).await?;
+            if state.is_some_and(|state| state.status() == runbook::RunStatus::Closed(RunResult::Done)) {
+                return Ok(Some(claim.run.clone()));
+            }
+        }
+        Ok(None)
     }
 }
