@@ -107,6 +107,7 @@
 //! | `testing` | clauses, fixtures, planted defects (feature `test-util`) |
 
 pub mod appends;
+mod at_most;
 pub mod clock;
 pub mod control_plane;
 pub mod digest;

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::ownership::claims;
 use super::parts::RecoveryParts;
+use crate::at_most::all_of;
 use crate::error::{Error, Failure};
 use crate::ports::health_probe::Health;
 use crate::ports::step_action::{Facts, Readiness, StepAction, StepContext, Taken};
@@ -35,14 +36,14 @@ impl StepAction for OpenLogs {
             self.parts.leases.adopt(grant).map_err(Failure::NotApplied)?;
         }
         self.parts.leases.renew_now().await?;
-        for grant in claims.ours.values() {
+        all_of(claims.ours.values().map(|grant| async move {
             match self.parts.appends.open(grant).await {
                 // Let go of in this very moment, as `took` will see; the plane gives its lease back.
-                Err(Failure::NotApplied(error)) if error.code() == "released" => {}
-                opened => opened?,
+                Err(Failure::NotApplied(error)) if error.code() == "released" => Ok(()),
+                opened => opened,
             }
-        }
-        Ok(())
+        }))
+        .await
     }
 
     async fn took(&self, context: &StepContext) -> Result<Taken, Error> {

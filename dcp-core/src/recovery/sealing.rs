@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::ownership::claims;
 use super::parts::RecoveryParts;
+use crate::at_most::all_of;
 use crate::error::{Error, Failure};
 use crate::ports::step_action::{Facts, Readiness, StepAction, StepContext, Taken};
 
@@ -30,12 +31,12 @@ impl StepAction for SealOwn {
 
     async fn act(&self, context: &StepContext) -> Result<(), Failure> {
         let claims = claims(&self.parts, context).await.map_err(Failure::NotApplied)?;
-        for (slice, grant) in &claims.ours {
+        all_of(claims.ours.iter().map(|(slice, grant)| async move {
             let token = self.parts.token(grant).map_err(Failure::NotApplied)?;
             let guard = self.parts.appends.guard(slice).map_err(Failure::NotApplied)?;
-            guard.seal(&token).await?;
-        }
-        Ok(())
+            guard.seal(&token).await.map(drop)
+        }))
+        .await
     }
 
     async fn took(&self, context: &StepContext) -> Result<Taken, Error> {

@@ -78,7 +78,6 @@
 //!   store that went back. While a topic that this process has seen is not shown, nothing is answered.
 
 mod adopted;
-mod at_most;
 mod broker_admin;
 mod chain;
 mod cluster;

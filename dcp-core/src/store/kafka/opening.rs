@@ -10,7 +10,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::at_most::{AT_ONCE, at_most};
 use super::cluster::Until;
 use super::core::Core;
 use super::holder::Holder;
@@ -19,6 +18,7 @@ use super::log_writer::{LogWriter, Session};
 use super::producer::{Producer, is_fenced, is_lost};
 use super::state::{fence_key, fence_value};
 use super::topics;
+use crate::at_most::{AT_ONCE, at_most};
 use crate::error::{Error, Failure};
 use crate::fence::Fence;
 use crate::log::LogId;

@@ -7,13 +7,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::KafkaEventStore;
-use super::at_most::{AT_ONCE, at_most};
 use super::chain::{Chain, Taken};
 use super::cluster::{Until, late};
 use super::core::Core;
 use super::log::{Log, PAUSE_MIN, Place, fetch, wait_for_decision};
 use super::patience::Patience;
 use super::reader::KafkaReader;
+use crate::at_most::{AT_ONCE, at_most};
 use crate::error::Error;
 use crate::event::EventId;
 use crate::fence::Fence;
