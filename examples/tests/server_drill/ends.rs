@@ -58,7 +58,12 @@ pub(super) fn resumed(store: StoreKind) {
     let first = family(running.id());
     // Its supervisor dies, and the server with it.
     server_of(&first, "eu-central-1").kill();
-    running.end().with(3).saying(&["eu-central-1", "ended unplanned", &drill.resume_line()]);
+    running.end().with(3).saying(&[
+        store.name(),
+        "ended unplanned: see ",
+        "/servers/eu-central-1/",
+        &drill.resume_line(),
+    ]);
     all_gone(&first);
     let server_died = Evidence::of(&drill.out());
 

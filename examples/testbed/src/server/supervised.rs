@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
 use std::time::Duration;
 
 use super::supervisor;
@@ -67,8 +67,11 @@ impl Supervised {
     /// How it has ended, if it has.
     pub(crate) fn ended(&mut self) -> Option<&str> {
         while self.ended.is_none() {
-            let Ok(line) = self.said.try_recv() else { break };
-            self.note(&line);
+            match self.said.try_recv() {
+                Ok(line) => self.note(&line),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => self.note_supervisor_gone(),
+            }
         }
         self.ended.as_deref()
     }
@@ -91,10 +94,18 @@ impl Supervised {
     pub(crate) fn wait_ended(&mut self, within: Duration) -> bool {
         let deadline = Deadline::within(within);
         while self.ended.is_none() {
-            let Ok(line) = self.said.recv_timeout(deadline.left()) else { return false };
-            self.note(&line);
+            match self.said.recv_timeout(deadline.left()) {
+                Ok(line) => self.note(&line),
+                Err(RecvTimeoutError::Timeout) => return false,
+                Err(RecvTimeoutError::Disconnected) => self.note_supervisor_gone(),
+            }
         }
         true
+    }
+
+    // The server carries a death signal against this, and its next start waits until it holds the log.
+    fn note_supervisor_gone(&mut self) {
+        self.ended = Some("with its supervisor, which was killed".to_owned());
     }
 
     fn note(&mut self, line: &str) {

@@ -32,6 +32,7 @@ pub(crate) const CASES: &[Case<'_>] = &[
         run: &|| drop(owner("etcd", "thread")),
     },
     Case { name: "supervisor::killed_takes_postgres_with_it", needs: &["postgres"], run: &supervisor_killed },
+    Case { name: "supervisor::killed_is_noticed_by_its_owner", needs: &["etcd"], run: &supervisor_missed },
 ];
 
 /// Starts a server, says where it is, and waits to be killed.
@@ -153,4 +154,21 @@ fn supervisor_killed() {
     assert!(kill.success());
     let rest: Vec<_> = below.into_iter().filter(|pid| *pid != owner.process.id()).collect();
     assert!(all_gone(&rest), "something of {rest:?} is left");
+}
+
+fn supervisor_missed() {
+    let bed = Bed::start(&Wanted::one("etcd"), &|line| eprintln!("  {line}")).unwrap();
+    let server = &bed.servers()[0];
+    let (pid, table) = (server.pid().unwrap(), table());
+    let supervisor = table.iter().find(|(there, _)| *there == pid).unwrap().1;
+    let kill = Command::new("kill").args(["-KILL", &supervisor.to_string()]).status().unwrap();
+    assert!(kill.success());
+    let noticed = (0..200).any(|_| {
+        std::thread::sleep(Duration::from_millis(25));
+        server.pid().is_none()
+    });
+    assert!(noticed, "the server of a supervisor that was killed is said to run");
+    server.start().unwrap();
+    server.ask().unwrap();
+    assert_ne!(server.pid(), Some(pid));
 }
