@@ -20,6 +20,7 @@ mod process_drill {
     mod kills;
     mod link_dark;
     mod planted;
+    #[allow(dead_code, reason = "the drill on servers uses more of it")]
     mod processes;
     mod seeds;
 }

@@ -35,6 +35,7 @@ type Test = fn(StoreKind);
 const TESTS: &[(&str, Test)] = &[
     ("killed_with_its_server_and_checked_independently", dark::killed),
     ("paused_with_its_server_and_checked_independently", dark::paused),
+    ("cut_off_with_its_server_and_checked_independently", dark::cut),
     ("a_server_that_ends_by_itself_and_a_kill_of_everything_lose_nothing", ends::resumed),
     ("without_the_tools_says_what_is_missing", ends::tools_missing),
     ("finds_a_region_that_starts_open", planted::starts_open),

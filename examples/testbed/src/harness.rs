@@ -4,10 +4,12 @@
 
 mod options;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
+use crate::catalog::recipe;
 use crate::deadline::Deadline;
 use crate::obtain::lacking;
 use crate::supervise;
@@ -64,6 +66,9 @@ pub fn run(cases: &[Case<'_>]) -> ExitCode {
             }
         }
     }
+    for (name, tests) in servers_of(&chosen, &endings) {
+        println!("server: {name}, tests: {tests}");
+    }
     let (word, left_out) = (if failed == 0 { "ok" } else { "FAILED" }, cases.len() - chosen.len());
     println!(
         "\ntest result: {word}. {passed} passed; {failed} failed; {skipped} ignored; 0 measured; \
@@ -71,6 +76,16 @@ pub fn run(cases: &[Case<'_>]) -> ExitCode {
         watch.waited().as_secs_f64()
     );
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(101) }
+}
+
+// Servers with their versions, and how many tests were run with each.
+fn servers_of(cases: &[&Case<'_>], endings: &[Ending]) -> BTreeMap<String, usize> {
+    let mut servers = BTreeMap::new();
+    let ran = cases.iter().zip(endings).filter(|(_, ending)| !matches!(ending, Ending::Skipped(_)));
+    for recipe in ran.flat_map(|(case, _)| case.needs).filter_map(|need| recipe(need)) {
+        *servers.entry(format!("{} {}", recipe.name, recipe.version)).or_default() += 1;
+    }
+    servers
 }
 
 fn end(case: &Case<'_>, require_all: bool) -> Ending {

@@ -22,8 +22,17 @@ impl Process {
 
     /// Whether it is gone, or has ended and nobody has asked for its status.
     pub(super) fn is_gone(&self) -> bool {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id)).unwrap_or_default();
-        stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('Z'))
+        self.state().is_none_or(|state| state == 'Z')
+    }
+
+    /// Whether it stands still (`SIGSTOP`).
+    pub(super) fn is_stopped(&self) -> bool {
+        self.state() == Some('T')
+    }
+
+    fn state(&self) -> Option<char> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id)).ok()?;
+        stat.rsplit_once(") ")?.1.chars().next()
     }
 }
 

@@ -5,12 +5,17 @@ use examples::event_store::StoreKind;
 use examples::orders::Home;
 
 use super::checker::check;
-use super::drill::Drill;
+use super::drill::{Drill, Running};
+use super::ends::{family, server_of, until};
 use super::evidence::{Evidence, has_passed};
+use super::processes::Process;
 
-fn passes(store: StoreKind, dark: &str) -> Drill {
+fn passes(store: StoreKind, dark: &str, look: impl FnOnce(&Running)) -> Drill {
     let drill = Drill::new();
-    drill.begin(&["--store", store.name(), "--dark", dark]).with(0).saying(&["of eu-west-2 serves after"]);
+    let mut running = Running::start(drill.command(Drill::fresh(&["--store", store.name(), "--dark", dark])));
+    until(&mut running, "goes dark");
+    look(&running);
+    running.end().with(0).saying(&["of eu-west-2 serves after"]);
     let verdict = has_passed(&drill.out());
     let seconds = verdict.takeover_seconds.unwrap();
     assert!(seconds <= verdict.ttl_seconds * 1.001 + 2.0, "the takeover took {seconds} s");
@@ -38,7 +43,7 @@ fn log(drill: &Drill, store: StoreKind, home: Home) -> String {
 }
 
 pub(super) fn killed(store: StoreKind) {
-    let drill = passes(store, "kill");
+    let drill = passes(store, "kill", |_| {});
     // The server itself says that it was not shut down, and recovered; the other one never was.
     let [lost, survivor] = [Home::West, Home::Central].map(|home| log(&drill, store, home));
     let recovered = match store {
@@ -52,5 +57,20 @@ pub(super) fn killed(store: StoreKind) {
 }
 
 pub(super) fn paused(store: StoreKind) {
-    checked(&passes(store, "pause"));
+    // The drill's record says what it meant to do; the kernel says what stands still.
+    let stands_still = |running: &Running| {
+        let all = family(running.id());
+        let of_server = family(server_of(&all, "eu-west-2").id);
+        assert!(!of_server.is_empty());
+        assert!(of_server.iter().all(Process::is_stopped), "{of_server:?}");
+        let region = all.iter().find(|process| process.is(&["region", "--region", "eu-west-2"]));
+        assert!(region.is_some_and(Process::is_stopped), "{all:?}");
+        let survivor = family(server_of(&all, "eu-central-1").id);
+        assert!(!survivor.iter().any(Process::is_stopped), "{survivor:?}");
+    };
+    checked(&passes(store, "pause", stands_still));
+}
+
+pub(super) fn cut(store: StoreKind) {
+    checked(&passes(store, "cut", |_| {}));
 }

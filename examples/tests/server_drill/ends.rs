@@ -20,13 +20,13 @@ fn within(time: Duration, mut shown: impl FnMut() -> bool) -> bool {
     })
 }
 
-fn until(running: &mut Running, said: &str) {
+pub(super) fn until(running: &mut Running, said: &str) {
     let shown = within(SHOWN, || running.said().contains(said) || running.has_ended());
     assert!(shown && running.said().contains(said), "{said:?} has not shown in:\n{}", running.said());
 }
 
-// The drill's children and theirs: regions, supervisors, servers.
-fn family(of: u32) -> Vec<Process> {
+/// The drill's children and theirs: regions, supervisors, servers.
+pub(super) fn family(of: u32) -> Vec<Process> {
     let mut family = children(of);
     let mut at = 0;
     while at < family.len() {
@@ -37,8 +37,8 @@ fn family(of: u32) -> Vec<Process> {
     family
 }
 
-// Server processes: supervisors name the server's program among their arguments.
-fn server_of<'a>(family: &'a [Process], region: &str) -> &'a Process {
+/// The supervisor of a region's server, which names the server's program among its arguments.
+pub(super) fn server_of<'a>(family: &'a [Process], region: &str) -> &'a Process {
     let supervisor = family.iter().find(|process| {
         let words = process.arguments.join(" ");
         words.contains("supervise-server") && words.contains(&format!("/servers/{region}/"))

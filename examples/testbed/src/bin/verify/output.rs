@@ -11,6 +11,8 @@ pub(crate) enum Line {
     Counts { passed: u64, failed: u64, ignored: u64 },
     /// A note that a test prints for the report.
     Note(String),
+    /// A server with its version, and how many tests of a binary ran with it.
+    Server { name: String, tests: u64 },
 }
 
 /// How a test ended.
@@ -36,6 +38,9 @@ pub(crate) fn read(line: &str) -> Option<Line> {
     }
     if line.starts_with("matrix: ") {
         return Some(Line::Note(line.to_owned()));
+    }
+    if let Some((name, tests)) = line.strip_prefix("server: ").and_then(|used| used.rsplit_once(", tests: ")) {
+        return Some(Line::Server { name: name.to_owned(), tests: tests.parse().ok()? });
     }
     let (name, ending) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
     let outcome = match ending {
@@ -79,6 +84,8 @@ mod tests {
         );
         assert_eq!(read("     Running tests/remote/main.rs (target/debug/deps/remote-0a1b)"), target("remote"));
         assert_eq!(read("   Doc-tests dcp_core"), target("dcp_core (documentation)"));
+        let used = Line::Server { name: "kafka 4.1.1".to_owned(), tests: 12 };
+        assert_eq!(read("server: kafka 4.1.1, tests: 12"), Some(used));
         let counts =
             "test result: FAILED. 7 passed; 1 failed; 2 ignored; 0 measured; 3 filtered out; finished in 0.10s";
         assert_eq!(read(counts), Some(Line::Counts { passed: 7, failed: 1, ignored: 2 }));

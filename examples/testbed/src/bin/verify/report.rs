@@ -1,5 +1,7 @@
 //! The table at the end.
 
+use std::collections::BTreeMap;
+
 use crate::conformance::Clauses;
 use crate::stage::Ended;
 
@@ -25,6 +27,14 @@ pub(crate) fn print(stages: &[Ended]) -> Totals {
         totals.failed += tally.failed;
         totals.skipped += skipped;
         clauses.absorb(&tally.clauses);
+    }
+    let mut servers: BTreeMap<&str, u64> = BTreeMap::new();
+    for (name, tests) in stages.iter().flat_map(|stage| &stage.tally.servers) {
+        *servers.entry(name).or_default() += tests;
+    }
+    println!("\n{:<28}{:>8}", "server used", "tests");
+    for (name, tests) in servers {
+        println!("{name:<28}{tests:>8}");
     }
     println!("\n{:<16}{:<56}{:>8}", "contract", "implementation", "clauses");
     for (contract, of, shown, all) in clauses.rows() {

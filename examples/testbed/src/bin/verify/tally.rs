@@ -1,6 +1,6 @@
 //! What a stage's output adds up to. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::conformance::Clauses;
 use crate::output::{Line, Outcome};
@@ -16,6 +16,8 @@ pub(crate) struct Tally {
     pub(crate) skipped: Vec<(String, String)>,
     pub(crate) clauses: Clauses,
     pub(crate) notes: Vec<String>,
+    /// How many tests ran with each server.
+    pub(crate) servers: BTreeMap<String, u64>,
     target: String,
     // Ignored tests of the target that its counts must confirm.
     ignored: u64,
@@ -39,6 +41,7 @@ impl Tally {
                 self.ignored = 0;
             }
             Line::Note(note) => self.notes.push(note),
+            Line::Server { name, tests } => *self.servers.entry(name).or_default() += tests,
         }
     }
 
