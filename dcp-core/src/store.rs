@@ -15,3 +15,5 @@ pub(crate) mod lanes;
 pub mod postgres;
 #[cfg(any(feature = "embedded", feature = "postgres"))]
 pub(crate) mod wakers;
+#[cfg(any(feature = "kafka", feature = "postgres"))]
+pub(crate) mod work;

@@ -14,7 +14,7 @@ use crate::ownership::Epoch;
 use crate::ports::event_store::{Appended, CopyBatch, Cursor, OwnerBatch, Sighting};
 use crate::position::{LogIncarnation, PrefixDigest};
 use crate::store::append::{Decision, Held, Planned, decide_append, decide_copy};
-use crate::store::lanes::{Done, Work};
+use crate::store::work::{Done, Work};
 
 /// A log while a group is laid behind it.
 #[derive(Debug)]

@@ -11,7 +11,8 @@ use crate::log::LogId;
 use crate::ports::event_store::{Appended, CopyBatch, EventWriter, OwnerBatch};
 use crate::position::PrefixDigest;
 use crate::store::append::{check_copy_batch, check_owner_batch};
-use crate::store::lanes::{Done, Lane, LaneTasks, Work};
+use crate::store::lanes::{Lane, LaneTasks};
+use crate::store::work::{Done, Work};
 
 #[derive(Debug)]
 pub(super) struct KafkaWriter {
