@@ -1,6 +1,9 @@
 //! Batches that wait at one log go together: one transaction for all that came while the one before
 //! was under way.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
@@ -98,6 +101,9 @@ impl<W: Writes> Lane<W> {
                     let (group, answers): (Vec<_>, Vec<_>) =
                         jobs.into_iter().map(|job| (job.asked, job.answer)).unzip();
                     tell(answers, serving.lane.writes.write(group).await);
+                    // Those who were answered may have more: what they hand over now goes together, instead
+                    // of the first of it alone.
+                    tokio::task::yield_now().await;
                 }
                 serving.done();
             });
