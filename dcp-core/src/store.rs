@@ -9,7 +9,7 @@ pub(crate) mod append;
 pub mod embedded;
 #[cfg(feature = "kafka")]
 pub mod kafka;
-#[cfg(feature = "kafka")]
+#[cfg(any(feature = "kafka", feature = "postgres"))]
 pub(crate) mod lanes;
 #[cfg(feature = "postgres")]
 pub mod postgres;

@@ -29,7 +29,7 @@ mod blocker;
 mod columns;
 mod fault;
 mod group;
-mod lanes;
+mod log_writer;
 mod news;
 mod opening;
 mod pool;
@@ -62,8 +62,9 @@ use crate::log::LogId;
 use crate::ownership::WriteGrant;
 use crate::ports::event_store::{EventStore, EventWriter, WriterRole};
 use crate::position::{Cut, LogIncarnation};
+use crate::store::lanes::LaneTasks;
 use crate::store::wakers::Wakers;
-use lanes::Lanes;
+use log_writer::Lanes;
 use news::News;
 use server::Server;
 use writer::PostgresWriter;
@@ -74,7 +75,8 @@ pub struct PostgresEventStore {
     settings: PostgresEventSettings,
     entropy: Arc<dyn Entropy>,
     incarnation: LogIncarnation,
-    lanes: Arc<Lanes>,
+    lanes: Lanes,
+    tasks: Arc<LaneTasks>,
     news: Arc<News>,
 }
 
@@ -137,9 +139,9 @@ impl PostgresEventStore {
         schema::check_version(&server, &settings.schema).await?;
         let incarnation = schema::identity(&server, &settings).await?.incarnation;
         let wakers = Arc::new(Wakers::default());
-        let lanes = Arc::new(Lanes::new(Arc::clone(&server), incarnation, Arc::clone(&wakers)));
+        let lanes = Lanes::new(Arc::clone(&server), incarnation, Arc::clone(&wakers));
         let news = Arc::new(News::new(Arc::clone(&server), wakers, settings.poll));
-        Ok(Self { server, settings, entropy, incarnation, lanes, news })
+        Ok(Self { server, settings, entropy, incarnation, lanes, tasks: Arc::default(), news })
     }
 }
 
@@ -151,10 +153,10 @@ impl EventStore for PostgresEventStore {
         let session = Uuid::from_bytes(drawn);
         opening::open(&self.server, &self.settings.region, logs, &role, session).await?;
         Ok(Box::new(PostgresWriter {
-            lanes: Arc::clone(&self.lanes),
+            tasks: Arc::clone(&self.tasks),
             session,
             role: Arc::new(role),
-            logs: logs.iter().cloned().collect(),
+            lanes: logs.iter().map(|log| (log.clone(), self.lanes.of(log))).collect(),
         }))
     }
 

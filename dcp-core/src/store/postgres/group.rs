@@ -1,6 +1,7 @@
 //! One transaction for what waits at one log: decided by the decisions that all stores share.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -13,31 +14,24 @@ use crate::error::{Error, Failure};
 use crate::event::{EventId, StreamId, Version};
 use crate::fence::Fence;
 use crate::log::LogId;
-use crate::ports::event_store::{Appended, CopyBatch, Cursor, OwnerBatch, Sighting, WriterRole};
+use crate::ports::event_store::{Appended, Cursor, Sighting, WriterRole};
 use crate::position::{LogIncarnation, PrefixDigest};
 use crate::store::admission::{RoleKind, epoch_of, judge_grant};
 use crate::store::append::{Decision, Held, Planned, decide_append, decide_copy};
-
-/// What one caller asks.
-#[derive(Debug, Clone)]
-pub(super) enum Work {
-    Append(OwnerBatch),
-    Copy(CopyBatch),
-}
-
-/// What it is answered.
-#[derive(Debug)]
-pub(super) enum Done {
-    Appended(Appended),
-    Copied(PrefixDigest),
-}
+use crate::store::work::{Done, Work};
 
 /// One caller's batch, under the session and role that it was given.
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
     pub(super) session: Uuid,
-    pub(super) role: std::sync::Arc<WriterRole>,
+    pub(super) role: Arc<WriterRole>,
     pub(super) work: Work,
+}
+
+impl AsRef<Work> for Asked {
+    fn as_ref(&self) -> &Work {
+        &self.work
+    }
 }
 
 /// Writes a group of one log's batches in one transaction; one answer each, in order. An error is

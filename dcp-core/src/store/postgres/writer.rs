@@ -1,33 +1,36 @@
 //! A writing session.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::group::{Asked, Done, Work};
-use super::lanes::Lanes;
+use super::group::Asked;
+use super::log_writer::LogWriter;
 use crate::error::{Error, Failure};
 use crate::log::LogId;
 use crate::ports::event_store::{Appended, CopyBatch, EventWriter, OwnerBatch, WriterRole};
 use crate::position::PrefixDigest;
 use crate::store::append::{check_copy_batch, check_owner_batch};
+use crate::store::lanes::{Lane, LaneTasks};
+use crate::store::work::{Done, Work};
 
 #[derive(Debug)]
 pub(super) struct PostgresWriter {
-    pub(super) lanes: Arc<Lanes>,
+    pub(super) tasks: Arc<LaneTasks>,
     pub(super) session: Uuid,
     pub(super) role: Arc<WriterRole>,
-    pub(super) logs: BTreeSet<LogId>,
+    pub(super) lanes: BTreeMap<LogId, Arc<Lane<LogWriter>>>,
 }
 
 impl PostgresWriter {
     async fn submit(&self, log: &LogId, work: Work) -> Result<Done, Failure> {
-        if !self.logs.contains(log) {
-            return Err(refused("log-not-opened", format!("{log}: this writer was not opened on it")));
+        let asked = Asked { session: self.session, role: Arc::clone(&self.role), work };
+        match self.lanes.get(log) {
+            Some(lane) => lane.submit(&self.tasks, asked).await,
+            None => Err(refused("log-not-opened", format!("{log}: this writer was not opened on it"))),
         }
-        self.lanes.submit(log, Asked { session: self.session, role: Arc::clone(&self.role), work }).await
     }
 
     fn is_mirror(&self) -> bool {
