@@ -17,3 +17,5 @@ pub mod postgres;
 pub(crate) mod wakers;
 #[cfg(any(feature = "kafka", feature = "postgres"))]
 pub(crate) mod work;
+#[cfg(any(feature = "kafka", feature = "postgres"))]
+pub(crate) mod writer;

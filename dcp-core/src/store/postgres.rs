@@ -64,10 +64,11 @@ use crate::ports::event_store::{EventStore, EventWriter, WriterRole};
 use crate::position::{Cut, LogIncarnation};
 use crate::store::lanes::LaneTasks;
 use crate::store::wakers::Wakers;
+use crate::store::writer::Writer;
 use log_writer::Lanes;
 use news::News;
 use server::Server;
-use writer::PostgresWriter;
+use writer::PostgresSession;
 
 /// An [`EventStore`] in a schema of a Postgres database.
 pub struct PostgresEventStore {
@@ -150,14 +151,11 @@ impl EventStore for PostgresEventStore {
     async fn open_writer(&self, logs: &[LogId], role: WriterRole) -> Result<Box<dyn EventWriter>, Failure> {
         let mut drawn = [0; 16];
         drawn.copy_from_slice(&self.entropy.draw()[..16]);
-        let session = Uuid::from_bytes(drawn);
-        opening::open(&self.server, &self.settings.region, logs, &role, session).await?;
-        Ok(Box::new(PostgresWriter {
-            tasks: Arc::clone(&self.tasks),
-            session,
-            role: Arc::new(role),
-            lanes: logs.iter().map(|log| (log.clone(), self.lanes.of(log))).collect(),
-        }))
+        let id = Uuid::from_bytes(drawn);
+        opening::open(&self.server, &self.settings.region, logs, &role, id).await?;
+        let lanes = logs.iter().map(|log| (log.clone(), self.lanes.of(log))).collect();
+        let (tasks, role) = (Arc::clone(&self.tasks), Arc::new(role));
+        Ok(Box::new(Writer::new(&role, PostgresSession { tasks, id, role: Arc::clone(&role), lanes })))
     }
 
     async fn seal(&self, logs: &[LogId], grant: &WriteGrant) -> Result<Cut, Failure> {
