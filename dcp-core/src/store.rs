@@ -15,7 +15,7 @@ pub(crate) mod lanes;
 pub mod postgres;
 #[cfg(any(feature = "embedded", feature = "postgres"))]
 pub(crate) mod wakers;
-#[cfg(any(feature = "kafka", feature = "postgres"))]
+#[cfg(any(feature = "embedded", feature = "kafka", feature = "postgres"))]
 pub(crate) mod work;
-#[cfg(any(feature = "kafka", feature = "postgres"))]
+#[cfg(any(feature = "embedded", feature = "kafka", feature = "postgres"))]
 pub(crate) mod writer;

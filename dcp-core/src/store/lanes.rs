@@ -1,6 +1,7 @@
 //! Batches that wait at one log go together: one transaction for all that came while the one before
 //! was under way.
 
+mod group;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinSet;
+
+pub(crate) use group::{ids_of, streams_of};
 
 use super::work::{Done, Work};
 use crate::error::{Error, Failure};

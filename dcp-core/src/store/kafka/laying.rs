@@ -14,7 +14,8 @@ use crate::ownership::Epoch;
 use crate::ports::event_store::{Appended, CopyBatch, Cursor, OwnerBatch, Sighting};
 use crate::position::{LogIncarnation, PrefixDigest};
 use crate::store::append::{Decision, Held, Planned, decide_append, decide_copy};
-use crate::store::work::{Done, Work, ids_of, streams_of};
+use crate::store::lanes::{ids_of, streams_of};
+use crate::store::work::{Done, Work};
 
 /// A log while a group is laid behind it.
 #[derive(Debug)]

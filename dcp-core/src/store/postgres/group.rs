@@ -18,7 +18,8 @@ use crate::ports::event_store::{Appended, Cursor, Sighting, WriterRole};
 use crate::position::{LogIncarnation, PrefixDigest};
 use crate::store::admission::{RoleKind, epoch_of, judge_grant};
 use crate::store::append::{Decision, Held, Planned, decide_append, decide_copy};
-use crate::store::work::{Done, Work, ids_of, streams_of};
+use crate::store::lanes::{ids_of, streams_of};
+use crate::store::work::{Done, Work};
 
 /// One caller's batch, under the session and role that it was given.
 #[derive(Debug, Clone)]
