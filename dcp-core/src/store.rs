@@ -9,9 +9,13 @@ pub(crate) mod append;
 pub mod embedded;
 #[cfg(feature = "kafka")]
 pub mod kafka;
-#[cfg(feature = "kafka")]
+#[cfg(any(feature = "kafka", feature = "postgres"))]
 pub(crate) mod lanes;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(any(feature = "embedded", feature = "postgres"))]
 pub(crate) mod wakers;
+#[cfg(any(feature = "embedded", feature = "kafka", feature = "postgres"))]
+pub(crate) mod work;
+#[cfg(any(feature = "embedded", feature = "kafka", feature = "postgres"))]
+pub(crate) mod writer;

@@ -30,8 +30,9 @@ use crate::ownership::WriteGrant;
 use crate::ports::event_store::{EventStore, EventWriter, WriterRole};
 use crate::position::{Cut, LogIncarnation};
 use crate::store::wakers::Wakers;
+use crate::store::writer::Writer;
 use ledger::{Answer, EventLedger, Request};
-use writer::{EmbeddedWriter, mismatched};
+use writer::{EmbeddedSession, mismatched};
 
 /// An [`EventStore`] in one redb file, with an owned thread that commits in groups.
 ///
@@ -96,7 +97,9 @@ impl EventStore for EmbeddedEventStore {
         let request = Request::Open { logs: logs.to_vec(), role: role.clone() };
         match self.submitter.submit(request, 0).await? {
             Answer::Opened(session) => {
-                Ok(Box::new(EmbeddedWriter::new(self.submitter.clone(), session, role, logs.iter().cloned().collect())))
+                let (submitter, logs) = (self.submitter.clone(), logs.iter().cloned().collect());
+                let role = Arc::new(role);
+                Ok(Box::new(Writer::new(&role, EmbeddedSession { submitter, session, role: Arc::clone(&role), logs })))
             }
             other => Err(mismatched(&other)),
         }

@@ -122,11 +122,12 @@ use crate::ownership::WriteGrant;
 use crate::ports::event_store::{EventStore, EventWriter, WriterRole};
 use crate::position::Cut;
 use crate::store::lanes::{Lane, LaneTasks};
+use crate::store::writer::Writer;
 use cluster::Cluster;
 use logs::Logs;
 use names::Names;
 use producer_clients::ProducerClients;
-use writer::KafkaWriter;
+use writer::KafkaSession;
 
 /// An [`EventStore`] in the topics of a cluster.
 pub struct KafkaEventStore {
@@ -168,8 +169,7 @@ impl EventStore for KafkaEventStore {
     async fn open_writer(&self, logs: &[LogId], role: WriterRole) -> Result<Box<dyn EventWriter>, Failure> {
         let writers = opening::open(&self.core, logs, &role).await?;
         let lanes = writers.into_iter().map(|writer| (writer.log.id.clone(), Lane::new(writer))).collect();
-        let mirror = matches!(role, WriterRole::Mirror(_));
-        Ok(Box::new(KafkaWriter { tasks: Arc::clone(&self.tasks), mirror, lanes }))
+        Ok(Box::new(Writer::new(&role, KafkaSession { tasks: Arc::clone(&self.tasks), lanes })))
     }
 
     async fn seal(&self, logs: &[LogId], grant: &WriteGrant) -> Result<Cut, Failure> {

@@ -1,6 +1,10 @@
 //! Batches that wait at one log go together: one transaction for all that came while the one before
 //! was under way.
 
+mod group;
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
@@ -9,9 +13,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinSet;
 
+pub(crate) use group::{ids_of, streams_of};
+
+use super::work::{Done, Work};
 use crate::error::{Error, Failure};
-use crate::ports::event_store::{Appended, CopyBatch, OwnerBatch};
-use crate::position::PrefixDigest;
 
 /// Most batches that wait at one log; further callers wait before they hand theirs over.
 const WAITING_MAX: usize = 1_024;
@@ -21,48 +26,37 @@ const GROUP_MAX: usize = 256;
 const RECORDS_MAX: usize = 10_000;
 const BYTES_MAX: usize = 16 << 20;
 
-/// What one caller asks.
-#[derive(Debug)]
-pub(crate) enum Work {
-    Append(OwnerBatch),
-    Copy(CopyBatch),
-}
-
-/// What it is answered.
-#[derive(Debug)]
-pub(crate) enum Done {
-    Appended(Appended),
-    Copied(PrefixDigest),
-}
-
 /// Writes the groups of one lane, one after the other.
 pub(crate) trait Writes: fmt::Debug + Send + Sync + 'static {
+    /// What waits at the lane: a batch, and whose it is where sessions share the lane.
+    type Asked: AsRef<Work> + fmt::Debug + Send + 'static;
+
     /// One answer for each batch, in order. An error is that of all of them.
-    fn write(&self, group: Vec<Work>) -> impl Future<Output = Result<Vec<Result<Done, Error>>, Failure>> + Send;
+    fn write(&self, group: Vec<Self::Asked>) -> impl Future<Output = Result<Vec<Result<Done, Error>>, Failure>> + Send;
 }
 
 type Answer = oneshot::Sender<Result<Done, Failure>>;
 
 #[derive(Debug)]
-struct Job {
-    work: Work,
+struct Job<A> {
+    asked: A,
     answer: Answer,
     // Given back when the job's group begins.
     _place: OwnedSemaphorePermit,
 }
 
-#[derive(Debug, Default)]
-struct Waiting {
-    jobs: VecDeque<Job>,
+#[derive(Debug)]
+struct Waiting<A> {
+    jobs: VecDeque<Job<A>>,
     // Whether a task takes them.
     served: bool,
 }
 
-/// Where the batches of one writer and log wait.
+/// Where the batches for one log wait, of one session or of several.
 #[derive(Debug)]
-pub(crate) struct Lane<W> {
+pub(crate) struct Lane<W: Writes> {
     places: Arc<Semaphore>,
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<Waiting<W::Asked>>,
     writes: W,
 }
 
@@ -89,25 +83,30 @@ impl LaneTasks {
 
 impl<W: Writes> Lane<W> {
     pub(crate) fn new(writes: W) -> Arc<Self> {
-        Arc::new(Self { places: Arc::new(Semaphore::new(WAITING_MAX)), waiting: Mutex::default(), writes })
+        let waiting = Mutex::new(Waiting { jobs: VecDeque::new(), served: false });
+        Arc::new(Self { places: Arc::new(Semaphore::new(WAITING_MAX)), waiting, writes })
     }
 
     /// Hands a batch over and waits for its outcome.
-    pub(crate) async fn submit(self: &Arc<Self>, tasks: &LaneTasks, work: Work) -> Result<Done, Failure> {
+    pub(crate) async fn submit(self: &Arc<Self>, tasks: &LaneTasks, asked: W::Asked) -> Result<Done, Failure> {
         let closed = || Failure::NotApplied(Error::stopped("store-closed", "the store was closed; open it again"));
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| closed())?;
         let (answer, answered) = oneshot::channel();
         let begins = {
             let mut waiting = lock(&self.waiting);
-            waiting.jobs.push_back(Job { work, answer, _place: place });
+            waiting.jobs.push_back(Job { asked, answer, _place: place });
             !std::mem::replace(&mut waiting.served, true)
         };
         if begins {
             let mut serving = Serving { lane: Arc::clone(self), cut_off: true };
             tasks.spawn(async move {
                 while let Some(jobs) = serving.lane.take_group() {
-                    let (group, answers): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.work, job.answer)).unzip();
+                    let (group, answers): (Vec<_>, Vec<_>) =
+                        jobs.into_iter().map(|job| (job.asked, job.answer)).unzip();
                     tell(answers, serving.lane.writes.write(group).await);
+                    // Those who were answered may have more: what they hand over now goes together, instead
+                    // of the first of it alone.
+                    tokio::task::yield_now().await;
                 }
                 serving.done();
             });
@@ -117,11 +116,12 @@ impl<W: Writes> Lane<W> {
     }
 
     /// The next group; none if nobody waits, and then the next caller starts another task.
-    fn take_group(&self) -> Option<Vec<Job>> {
+    fn take_group(&self) -> Option<Vec<Job<W::Asked>>> {
         let mut waiting = lock(&self.waiting);
         let (mut jobs, mut records, mut bytes) = (Vec::new(), 0, 0);
         while let Some(job) = waiting.jobs.front() {
-            let (more, larger) = (records + job.work.records(), bytes + job.work.bytes());
+            let work = job.asked.as_ref();
+            let (more, larger) = (records + work.records(), bytes + work.payload_bytes());
             if !jobs.is_empty() && (jobs.len() >= GROUP_MAX || more > RECORDS_MAX || larger > BYTES_MAX) {
                 break;
             }
@@ -135,19 +135,19 @@ impl<W: Writes> Lane<W> {
 
 /// A task that takes a lane's groups. However it ends, nobody waits at the lane for a task that is
 /// gone: those who do are in doubt, and the next caller starts another.
-struct Serving<W> {
+struct Serving<W: Writes> {
     lane: Arc<Lane<W>>,
     /// False once it has seen that nobody waits: from then on the lane may be another task's.
     cut_off: bool,
 }
 
-impl<W> Serving<W> {
+impl<W: Writes> Serving<W> {
     fn done(&mut self) {
         self.cut_off = false;
     }
 }
 
-impl<W> Drop for Serving<W> {
+impl<W: Writes> Drop for Serving<W> {
     fn drop(&mut self) {
         if self.cut_off {
             let mut waiting = lock(&self.lane.waiting);
@@ -169,23 +169,6 @@ fn tell(answers: Vec<Answer>, outcome: Result<Vec<Result<Done, Error>>, Failure>
             for answer in answers {
                 let _ = answer.send(Err(failure.clone()));
             }
-        }
-    }
-}
-
-impl Work {
-    fn records(&self) -> usize {
-        match self {
-            Self::Append(batch) => batch.events.len(),
-            Self::Copy(batch) => batch.records.len(),
-        }
-    }
-
-    // Of payloads, which are what can be large.
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Append(batch) => batch.events.iter().map(|event| event.payload.len()).sum(),
-            Self::Copy(batch) => batch.records.iter().map(|record| record.payload.len()).sum(),
         }
     }
 }

@@ -29,7 +29,7 @@ mod blocker;
 mod columns;
 mod fault;
 mod group;
-mod lanes;
+mod log_writer;
 mod news;
 mod opening;
 mod pool;
@@ -62,11 +62,13 @@ use crate::log::LogId;
 use crate::ownership::WriteGrant;
 use crate::ports::event_store::{EventStore, EventWriter, WriterRole};
 use crate::position::{Cut, LogIncarnation};
+use crate::store::lanes::LaneTasks;
 use crate::store::wakers::Wakers;
-use lanes::Lanes;
+use crate::store::writer::Writer;
+use log_writer::Lanes;
 use news::News;
 use server::Server;
-use writer::PostgresWriter;
+use writer::PostgresSession;
 
 /// An [`EventStore`] in a schema of a Postgres database.
 pub struct PostgresEventStore {
@@ -74,7 +76,8 @@ pub struct PostgresEventStore {
     settings: PostgresEventSettings,
     entropy: Arc<dyn Entropy>,
     incarnation: LogIncarnation,
-    lanes: Arc<Lanes>,
+    lanes: Lanes,
+    tasks: Arc<LaneTasks>,
     news: Arc<News>,
 }
 
@@ -137,9 +140,9 @@ impl PostgresEventStore {
         schema::check_version(&server, &settings.schema).await?;
         let incarnation = schema::identity(&server, &settings).await?.incarnation;
         let wakers = Arc::new(Wakers::default());
-        let lanes = Arc::new(Lanes::new(Arc::clone(&server), incarnation, Arc::clone(&wakers)));
+        let lanes = Lanes::new(Arc::clone(&server), incarnation, Arc::clone(&wakers));
         let news = Arc::new(News::new(Arc::clone(&server), wakers, settings.poll));
-        Ok(Self { server, settings, entropy, incarnation, lanes, news })
+        Ok(Self { server, settings, entropy, incarnation, lanes, tasks: Arc::default(), news })
     }
 }
 
@@ -148,14 +151,11 @@ impl EventStore for PostgresEventStore {
     async fn open_writer(&self, logs: &[LogId], role: WriterRole) -> Result<Box<dyn EventWriter>, Failure> {
         let mut drawn = [0; 16];
         drawn.copy_from_slice(&self.entropy.draw()[..16]);
-        let session = Uuid::from_bytes(drawn);
-        opening::open(&self.server, &self.settings.region, logs, &role, session).await?;
-        Ok(Box::new(PostgresWriter {
-            lanes: Arc::clone(&self.lanes),
-            session,
-            role: Arc::new(role),
-            logs: logs.iter().cloned().collect(),
-        }))
+        let id = Uuid::from_bytes(drawn);
+        opening::open(&self.server, &self.settings.region, logs, &role, id).await?;
+        let lanes = logs.iter().map(|log| (log.clone(), self.lanes.of(log))).collect();
+        let (tasks, role) = (Arc::clone(&self.tasks), Arc::new(role));
+        Ok(Box::new(Writer::new(&role, PostgresSession { tasks, id, role: Arc::clone(&role), lanes })))
     }
 
     async fn seal(&self, logs: &[LogId], grant: &WriteGrant) -> Result<Cut, Failure> {

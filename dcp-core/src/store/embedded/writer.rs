@@ -3,91 +3,58 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::ledger::{Answer, EventLedger, Request, Session};
 use crate::embedded::Submitter;
-use crate::error::{Error, Failure};
+use crate::error::Failure;
 use crate::log::LogId;
-use crate::ports::event_store::{Appended, CopyBatch, EventWriter, OwnerBatch, WriterRole};
-use crate::position::PrefixDigest;
-use crate::store::append::{check_copy_batch, check_owner_batch};
+use crate::ports::event_store::WriterRole;
+use crate::store::work::{Done, Work};
+use crate::store::writer::{Submits, not_opened};
 
 /// What a record takes beside its variable parts, roughly.
 const RECORD_BYTES: usize = 64;
 
 /// Submits batches under the session that its opening was given.
 #[derive(Debug)]
-pub(crate) struct EmbeddedWriter {
-    submitter: Submitter<EventLedger>,
-    session: Session,
-    role: Arc<WriterRole>,
-    logs: BTreeSet<LogId>,
+pub(super) struct EmbeddedSession {
+    pub(super) submitter: Submitter<EventLedger>,
+    pub(super) session: Session,
+    pub(super) role: Arc<WriterRole>,
+    pub(super) logs: BTreeSet<LogId>,
 }
 
-impl EmbeddedWriter {
-    pub(crate) fn new(
-        submitter: Submitter<EventLedger>,
-        session: Session,
-        role: WriterRole,
-        logs: BTreeSet<LogId>,
-    ) -> Self {
-        Self { submitter, session, role: Arc::new(role), logs }
-    }
-
-    fn check_log(&self, log: &LogId) -> Result<(), Failure> {
-        if self.logs.contains(log) {
-            return Ok(());
+impl Submits for EmbeddedSession {
+    async fn submit(&self, log: &LogId, work: Work) -> Result<Done, Failure> {
+        if !self.logs.contains(log) {
+            return Err(not_opened(log));
         }
-        Err(refused("log-not-opened", format!("{log}: this writer was not opened on it")))
-    }
-
-    fn is_mirror(&self) -> bool {
-        matches!(*self.role, WriterRole::Mirror(_))
-    }
-}
-
-fn refused(code: &'static str, message: impl Into<String>) -> Failure {
-    Failure::NotApplied(Error::refused(code, message))
-}
-
-#[async_trait]
-impl EventWriter for EmbeddedWriter {
-    async fn append(&self, batch: OwnerBatch) -> Result<Appended, Failure> {
-        if self.is_mirror() {
-            return Err(refused("mirror-appends", "a mirror copies and never appends"));
+        let bytes = bytes(&work);
+        let request = match work {
+            Work::Append(batch) => Request::Append { session: self.session, role: Arc::clone(&self.role), batch },
+            Work::Copy(batch) => Request::Copy { session: self.session, batch },
+        };
+        match self.submitter.submit(request, bytes).await? {
+            Answer::Appended(appended) => Ok(Done::Appended(appended)),
+            Answer::Copied(prefix) => Ok(Done::Copied(prefix)),
+            other @ (Answer::Opened(_) | Answer::Sealed(_)) => Err(mismatched(&other)),
         }
-        self.check_log(&batch.log)?;
-        check_owner_batch(&batch).map_err(Failure::NotApplied)?;
-        let bytes = batch
+    }
+}
+
+fn bytes(work: &Work) -> usize {
+    match work {
+        Work::Append(batch) => batch
             .events
             .iter()
             .map(|event| size(event.stream.as_str(), event.key.as_ref(), &event.payload, &event.headers))
-            .sum();
-        let request = Request::Append { session: self.session, role: Arc::clone(&self.role), batch };
-        match self.submitter.submit(request, bytes).await? {
-            Answer::Appended(appended) => Ok(appended),
-            other => Err(mismatched(&other)),
-        }
-    }
-
-    async fn copy(&self, batch: CopyBatch) -> Result<PrefixDigest, Failure> {
-        if !self.is_mirror() {
-            return Err(refused("owner-copies", "only a mirror copies"));
-        }
-        self.check_log(&batch.log)?;
-        check_copy_batch(&batch).map_err(Failure::NotApplied)?;
-        let bytes = batch
+            .sum(),
+        Work::Copy(batch) => batch
             .records
             .iter()
             .map(|record| size(record.stream.as_str(), record.key.as_ref(), &record.payload, &record.headers))
-            .sum();
-        let request = Request::Copy { session: self.session, batch };
-        match self.submitter.submit(request, bytes).await? {
-            Answer::Copied(prefix) => Ok(prefix),
-            other => Err(mismatched(&other)),
-        }
+            .sum(),
     }
 }
 
@@ -97,6 +64,6 @@ fn size(stream: &str, key: Option<&Bytes>, payload: &Bytes, headers: &[(String, 
 }
 
 /// The thread answered another question than was asked: what it did is not known.
-pub(crate) fn mismatched(answer: &Answer) -> Failure {
+pub(super) fn mismatched(answer: &Answer) -> Failure {
     Failure::in_doubt("answer-mismatch", format!("the store's thread answered {answer:?}"))
 }

@@ -14,7 +14,8 @@ use crate::ownership::Epoch;
 use crate::ports::event_store::{Appended, CopyBatch, Cursor, OwnerBatch, Sighting};
 use crate::position::{LogIncarnation, PrefixDigest};
 use crate::store::append::{Decision, Held, Planned, decide_append, decide_copy};
-use crate::store::lanes::{Done, Work};
+use crate::store::lanes::{ids_of, streams_of};
+use crate::store::work::{Done, Work};
 
 /// A log while a group is laid behind it.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ impl Laid {
         group: &[Work],
         record_max: usize,
     ) -> Self {
-        let ids = ids_of(group);
+        let ids: BTreeSet<EventId> = ids_of(group).collect();
         let mut sightings: BTreeMap<EventId, Vec<Sighting>> = BTreeMap::new();
         for index in std::iter::once(index).chain(mirrors) {
             for sighting in index.sightings(ids.iter()) {
@@ -136,24 +137,4 @@ pub(super) fn weight(planned: &Planned) -> usize {
     let headers: usize = record.headers.iter().map(|(name, value)| name.len() + value.len() + 12).sum();
     let key = record.key.as_ref().map_or(0, Bytes::len);
     record.payload.len() + headers + key + record.stream.as_str().len() + record.event_type.len() + HEADERS_AND_BATCH
-}
-
-fn streams_of(group: &[Work]) -> BTreeSet<StreamId> {
-    let mut streams = BTreeSet::new();
-    for work in group {
-        match work {
-            Work::Append(batch) => streams.extend(batch.events.iter().map(|event| event.stream.clone())),
-            Work::Copy(batch) => streams.extend(batch.records.iter().map(|record| record.stream.clone())),
-        }
-    }
-    streams
-}
-
-// A copy looks no id up.
-fn ids_of(group: &[Work]) -> BTreeSet<EventId> {
-    let appends = group.iter().filter_map(|work| match work {
-        Work::Append(batch) => Some(batch.events.iter().map(|event| event.id)),
-        Work::Copy(_) => None,
-    });
-    appends.flatten().collect()
 }

@@ -14,7 +14,8 @@ use super::producer::{Producer, is_fenced, of_session, state_parts};
 use super::rounds::rounds;
 use crate::error::{Error, Failure};
 use crate::ownership::Epoch;
-use crate::store::lanes::{Done, Work, Writes};
+use crate::store::lanes::Writes;
+use crate::store::work::{Done, Work};
 
 /// How long whoever took the id has to say by what right.
 const GRACE: Duration = Duration::from_millis(100);
@@ -49,6 +50,9 @@ impl Session {
 }
 
 impl Writes for LogWriter {
+    // A session has its lanes to itself, since it has its own producers.
+    type Asked = Work;
+
     async fn write(&self, group: Vec<Work>) -> Result<Vec<Result<Done, Error>>, Failure> {
         let mut session = self.session.lock().await;
         if let Some(why) = &session.dead {

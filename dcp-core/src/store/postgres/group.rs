@@ -1,6 +1,7 @@
 //! One transaction for what waits at one log: decided by the decisions that all stores share.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -13,31 +14,25 @@ use crate::error::{Error, Failure};
 use crate::event::{EventId, StreamId, Version};
 use crate::fence::Fence;
 use crate::log::LogId;
-use crate::ports::event_store::{Appended, CopyBatch, Cursor, OwnerBatch, Sighting, WriterRole};
+use crate::ports::event_store::{Appended, Cursor, Sighting, WriterRole};
 use crate::position::{LogIncarnation, PrefixDigest};
 use crate::store::admission::{RoleKind, epoch_of, judge_grant};
 use crate::store::append::{Decision, Held, Planned, decide_append, decide_copy};
-
-/// What one caller asks.
-#[derive(Debug, Clone)]
-pub(super) enum Work {
-    Append(OwnerBatch),
-    Copy(CopyBatch),
-}
-
-/// What it is answered.
-#[derive(Debug)]
-pub(super) enum Done {
-    Appended(Appended),
-    Copied(PrefixDigest),
-}
+use crate::store::lanes::{ids_of, streams_of};
+use crate::store::work::{Done, Work};
 
 /// One caller's batch, under the session and role that it was given.
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
     pub(super) session: Uuid,
-    pub(super) role: std::sync::Arc<WriterRole>,
+    pub(super) role: Arc<WriterRole>,
     pub(super) work: Work,
+}
+
+impl AsRef<Work> for Asked {
+    fn as_ref(&self) -> &Work {
+        &self.work
+    }
 }
 
 /// Writes a group of one log's batches in one transaction; one answer each, in order. An error is
@@ -85,7 +80,7 @@ async fn at_once(
     let Ok(answers) = group.iter().map(|asked| laid.lay(asked.clone())).collect::<Result<Vec<_>, _>>() else {
         return Ok(None);
     };
-    if laid.records.is_empty() || !laid.commit_at_once(server, session, &ids_of(group)).await? {
+    if laid.records.is_empty() || !laid.commit_at_once(server, session, &uuids_of(group)).await? {
         return Ok(None);
     }
     Ok(Some((answers, laid.into_tail().map_err(Failure::NotApplied)?)))
@@ -107,6 +102,10 @@ async fn transaction(
         session.plain("ROLLBACK").await.map_err(Failure::NotApplied)?;
     }
     Ok((answers, laid.into_tail().map_err(Failure::NotApplied)?))
+}
+
+fn uuids_of(group: &[Asked]) -> Vec<Uuid> {
+    ids_of(group).map(|id| rows::uuid(&id)).collect()
 }
 
 /// A log's state while a group is laid behind it.
@@ -156,7 +155,7 @@ impl Laid {
         let row = logs.iter().find(|row| &row.log == log).cloned();
         let row = row.ok_or_else(|| super::fault::damaged(format!("{log} has no row")))?;
         let held = session.prepared(&texts.sightings).await?;
-        let ids = ids_of(group);
+        let ids = uuids_of(group);
         let numbers: Vec<i32> = logs.iter().map(|row| row.number).collect();
         let values: [Value<'_>; 2] = [&ids, &numbers];
         let look_up = async { if ids.is_empty() { Ok(Vec::new()) } else { session.rows(&held, &values).await } };
@@ -337,24 +336,4 @@ impl Laid {
         }
         Ok(session.whole(&statement, &values).await? > 0)
     }
-}
-
-fn streams_of(group: &[Asked]) -> BTreeSet<StreamId> {
-    let mut streams = BTreeSet::new();
-    for asked in group {
-        match &asked.work {
-            Work::Append(batch) => streams.extend(batch.events.iter().map(|event| event.stream.clone())),
-            Work::Copy(batch) => streams.extend(batch.records.iter().map(|record| record.stream.clone())),
-        }
-    }
-    streams
-}
-
-// A copy looks no id up.
-fn ids_of(group: &[Asked]) -> Vec<Uuid> {
-    let appends = group.iter().filter_map(|asked| match &asked.work {
-        Work::Append(batch) => Some(batch.events.iter().map(|event| rows::uuid(&event.id))),
-        Work::Copy(_) => None,
-    });
-    appends.flatten().collect()
 }
