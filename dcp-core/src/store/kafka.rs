@@ -103,6 +103,9 @@ mod settings;
 mod source;
 mod state;
 mod state_topic;
+#[cfg(test)]
+mod stored;
+mod tail;
 mod topics;
 mod writer;
 

@@ -6,6 +6,18 @@
 //! last time, raised in a transaction of that id together with the number of the new holder, and the log
 //! folded to its end. A stale opener is refused by the fence before it takes the id; if it took the id all
 //! the same, because the fence rose in between, the holder takes it again ([`Holder`]).
+//!
+//! # After a death
+//!
+//! A writer that died may leave a transaction open until its time-out. Before the id is taken nothing that a
+//! predecessor in the role has left is waited for: the log is read as far as it is stable, and the fence as far as it
+//! is decided, a short while after at most. What is missed so makes an opener disturb the holder and gives it
+//! no right. After the id is taken, everything that counts is decided: a log's fence and holders are only
+//! written under that log's own ids, and taking one ended its last transaction, markers included. What
+//! writers of other logs have left in the same partition of the state topic is told apart by key
+//! ([`StateTopic`](super::state_topic)) and holds nobody up, so that logs may be opened in any order. Mirrors, in
+//! which ids are looked up, are read to the end that is decided: what their writer has left is ended when the
+//! link opens them, which waits for no owner.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -58,7 +70,7 @@ async fn get_ready(
 ) -> Result<Ready, Error> {
     let log = core.logs.get(&core.cluster, id).await?;
     log.check()?;
-    judge(core, id, grant).await?;
+    refuse_early(core, id, grant).await?;
     let record_max = topics::log_record_max(&core.cluster, &log.place.topic).await?;
     // What a predecessor left open is not waited for: it is ended when its id is taken.
     core.catch_up(&log, Until::Stable).await?;
@@ -128,7 +140,8 @@ pub(super) async fn seal(core: &Arc<Core>, logs: &[LogId], grant: &WriteGrant) -
     let logs: BTreeSet<_> = logs.iter().collect();
     let judging = logs.into_iter().map(|id| async move {
         let log = core.logs.get(&core.cluster, id).await?;
-        let raises = judge(core, id, Some(grant)).await?.is_some();
+        let fence = core.state.fence_soon(&core.cluster, id).await?;
+        let raises = judge_grant(&fence, id, grant)?.is_some();
         Ok((log, raises))
     });
     let judged: Result<Vec<_>, Error> = at_most(AT_ONCE, judging).await.into_iter().collect();
@@ -156,7 +169,14 @@ fn sealed_without_end(error: &Error) -> Failure {
     Failure::in_doubt("sealed-without-end", format!("the fence is raised, the end is not known: {error}; seal again"))
 }
 
-/// The fence to raise, if it must be.
+/// Refuses a stale opener before it takes an id: so that it disturbs nobody, and no more than that. What its
+/// holder has not decided by now is nothing to wait for.
+async fn refuse_early(core: &Core, log: &LogId, grant: Option<&WriteGrant>) -> Result<(), Error> {
+    let Some(grant) = grant else { return Ok(()) };
+    judge_grant(&core.state.fence_soon(&core.cluster, log).await?, log, grant).map(drop)
+}
+
+/// The fence to raise, if it must be, judged by whoever holds the id.
 async fn judge(core: &Core, log: &LogId, grant: Option<&WriteGrant>) -> Result<Option<Fence>, Error> {
     let Some(grant) = grant else { return Ok(None) };
     judge_grant(&core.state.fence(&core.cluster, log).await?, log, grant)
@@ -198,8 +218,7 @@ fn is_overtaken(error: &Error) -> bool {
 async fn try_to_take(core: &Core, id: &Arc<str>, holder: &Holder, in_doubt: bool) -> Result<Producer, Failure> {
     let refused = Failure::NotApplied;
     let (log, grant) = (&holder.log, holder.grant.as_ref());
-    // Before, so that a stale opener disturbs nobody; and after, when nobody else can raise it.
-    judge(core, log, grant).await.map_err(refused)?;
+    refuse_early(core, log, grant).await.map_err(refused)?;
     let mut producer = Producer::take(&core.cluster, Arc::clone(id)).await?;
     if in_doubt {
         match holder.check(core, Until::Decided).await {
@@ -208,6 +227,7 @@ async fn try_to_take(core: &Core, id: &Arc<str>, holder: &Holder, in_doubt: bool
             Err(error) => return Err(refused(error)),
         }
     }
+    // Nobody else can raise it now.
     let raised = judge(core, log, grant).await.map_err(refused)?;
     let mut values = BTreeMap::from([holder.entry()]);
     if let Some(raised) = raised {
