@@ -160,7 +160,10 @@ impl KafkaEventStore {
     ) -> Result<Self, Error> {
         settings.check()?;
         let names = Names::new(&settings)?;
-        let cluster = Cluster { client, settings, names, clock, producers: ProducerClients::default() };
+        // Half of a read's deadline: what one broker does not answer, another one is asked in time.
+        let reads = client.apart_within(settings.deadline / 2)?;
+        let cluster =
+            Cluster { client: reads, writes: client, settings, names, clock, producers: ProducerClients::default() };
         let (state, incarnation) = identity::establish(&cluster, &*entropy).await?;
         let core = Arc::new(Core { cluster, state, logs: Logs::default(), incarnation, entropy });
         Ok(Self { core, tasks: Arc::default() })

@@ -21,7 +21,9 @@ pub(super) const OTHER: &str = "other-incarnation";
 
 /// A cluster as one store sees it.
 pub(super) struct Cluster {
+    /// For reads, and for writes: a read's requests have less time.
     pub(super) client: KafkaClient,
+    pub(super) writes: KafkaClient,
     pub(super) settings: KafkaEventSettings,
     pub(super) names: Names,
     pub(super) clock: Arc<dyn Clock>,
@@ -55,7 +57,7 @@ pub(super) struct Standing {
 impl Cluster {
     /// A client for one more producer.
     pub(super) fn producer_client(&self) -> Result<KafkaClient, Error> {
-        self.producers.next(|| self.client.apart())
+        self.producers.next(|| self.writes.apart())
     }
 
     /// Runs a read, or one step of a long one, within the store's deadline.

@@ -10,12 +10,12 @@ use dcp_core::kafka::batch::{Record, encode};
 use dcp_core::kafka::{Produce, TopicPartition};
 use dcp_core::log::LogId;
 use dcp_core::ports::{
-    Cursor, EventSource as _, EventSourceExt as _, EventStore as _, EventWriter, OwnerBatch, WriterRole,
+    Cursor, EventSource as _, EventSourceExt as _, EventStore as _, EventWriter, OwnerBatch, ReadFrom, WriterRole,
 };
-use dcp_core::testing::fixtures::{event, orders, west};
+use dcp_core::testing::fixtures::{event, event_id, orders, west};
 
 use crate::broker::{block_on, client, fresh_namespace, make_topics, open_as, settings};
-use crate::steps::{Store, grant, own, owner};
+use crate::steps::{Store, grant, ids, own, owner, read_all};
 
 /// Much less than the time-out of the transactions that hang.
 const SOON: Duration = Duration::from_secs(10);
@@ -34,7 +34,7 @@ fn cursor(name: &str, value: &'static str) -> Cursor {
     Cursor { name: CursorName::new(name).unwrap(), value: value.into() }
 }
 
-fn state(namespace: &str) -> String {
+fn state_topic(namespace: &str) -> String {
     format!("{namespace}dcp.store.internal")
 }
 
@@ -49,8 +49,13 @@ async fn leave_open(namespace: &str, log: &LogId, keys: &[String]) {
         value: Some("never committed".into()),
         headers: Vec::new(),
     };
-    let batch = encode(&keys.iter().map(record).collect::<Vec<_>>(), session, 0, true).unwrap();
-    let produce = Produce::new(vec![(TopicPartition::new(state(namespace), 0), batch.into())]);
+    let state = encode(&keys.iter().map(record).collect::<Vec<_>>(), session, 0, true).unwrap();
+    let events = encode(&[record(&"stream".to_owned())], session, 0, true).unwrap();
+    let (own, partition) = (format!("{namespace}orders"), i32::try_from(log.partition()).unwrap());
+    let produce = Produce::new(vec![
+        (TopicPartition::new(state_topic(namespace), 0), state.into()),
+        (TopicPartition::new(own, partition), events.into()),
+    ]);
     let outcomes = client.produce(produce.with_transactional_id(id.as_str())).await.unwrap();
     assert!(outcomes.into_values().all(|outcome| outcome.is_ok()));
 }
@@ -86,9 +91,15 @@ pub(crate) fn of_another_log() {
 
         let asked = store.cursor(&kept.name).await.unwrap_err();
         assert_eq!((asked.kind(), asked.code()), (ErrorKind::Retry, "undecided-transaction"));
-        for said in [format!("{}/0", state(&namespace)), "open a writer of the log".to_owned(), "60s".to_owned()] {
+        for said in [format!("{}/0", state_topic(&namespace)), "open a writer of the log".to_owned(), "60s".to_owned()]
+        {
             assert!(asked.to_string().contains(&said), "{said}: {asked}");
         }
+        // What was there before is read meanwhile.
+        let held = read_all(&*store, &other()).await;
+        assert_eq!(ids(&held), [event_id(1)]);
+        let mut rest = store.open_reader(&other(), ReadFrom::After(held[0].position)).await.unwrap();
+        assert!(rest.next(1, Duration::ZERO).await.unwrap().is_empty());
         // The cure that it names.
         drop(store.open_writer(&[other()], WriterRole::Owner(grant(1))).await.unwrap());
         assert_eq!(store.cursor(&kept.name).await.unwrap(), Some(kept.value));
