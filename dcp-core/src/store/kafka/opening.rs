@@ -17,10 +17,12 @@
 //! writers of other logs have left in the same partition of the state topic is told apart by key
 //! ([`StateTopic`](super::state_topic)) and holds nobody up, so that logs may be opened in any order. Mirrors, in
 //! which ids are looked up, are read to the end that is decided: what their writer has left is ended when the
-//! link opens them, which waits for no owner.
+//! link opens them, which waits for no owner. A seal in the fence's own epoch takes no id, since writers of that
+//! epoch go on; it does after a second in which the log's end is not decided.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::at_most::{AT_ONCE, at_most};
 use super::cluster::Until;
@@ -28,7 +30,7 @@ use super::core::Core;
 use super::holder::Holder;
 use super::log::Log;
 use super::log_writer::{LogWriter, Session};
-use super::producer::{Producer, is_fenced, is_lost};
+use super::producer::{Producer, is_cut_off, is_fenced};
 use super::state::{fence_key, fence_value};
 use super::topics;
 use crate::error::{Error, Failure};
@@ -39,6 +41,8 @@ use crate::ports::event_store::WriterRole;
 use crate::position::{Cut, LogEnd};
 use crate::store::admission::{RoleKind, check_role, epoch_of, judge_grant};
 
+/// How long a transaction of a writer in the fence's own epoch is waited for.
+const HANGS: Duration = Duration::from_secs(1);
 /// How often an id is taken that another opener takes at the same time.
 const ATTEMPTS: u32 = 5;
 
@@ -159,10 +163,26 @@ async fn seal_one(core: &Core, log: &Log, raises: bool, grant: &WriteGrant) -> R
         take(core, &log.id, RoleKind::Owner, Some(grant)).await?;
     }
     let ended = async {
+        if !raises {
+            end_what_hangs(core, log).await?;
+        }
         core.catch_up(log, Until::Decided).await?;
         log.index().end()
     };
     ended.await.map_err(|error| sealed_without_end(&error))
+}
+
+/// Ends what a writer of the fence's own epoch has left open when it died: its id is taken, and nothing is said
+/// with it. One that lives and was only slow loses a transaction, and takes the id again.
+async fn end_what_hangs(core: &Core, log: &Log) -> Result<(), Error> {
+    let cluster = &core.cluster;
+    tokio::select! {
+        biased;
+        decided = core.catch_up(log, Until::Decided) => return decided,
+        () = cluster.clock.sleep(HANGS.min(cluster.settings.deadline / 2)) => {}
+    }
+    let taken = Producer::take(cluster, cluster.names.transactional_id(&log.id, RoleKind::Owner)).await;
+    taken.map(drop).map_err(|failure| Error::retry("not-ended", format!("{}: {failure}", log.id)))
 }
 
 fn sealed_without_end(error: &Error) -> Failure {
@@ -235,7 +255,9 @@ async fn try_to_take(core: &Core, id: &Arc<str>, holder: &Holder, in_doubt: bool
     }
     match producer.set(&core.state, &values).await {
         Ok(()) => Ok(producer),
-        Err(Failure::NotApplied(error)) if is_lost(&error) => Err(refused(Error::retry(OVERTAKEN, error.to_string()))),
+        Err(Failure::NotApplied(error)) if is_cut_off(&error) => {
+            Err(refused(Error::retry(OVERTAKEN, error.to_string())))
+        }
         Err(failure) => Err(failure),
     }
 }

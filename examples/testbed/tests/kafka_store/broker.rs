@@ -58,9 +58,11 @@ pub(crate) async fn make_topics(namespace: &str) {
     }
 }
 
-/// A topic that takes the largest events.
+/// A topic that takes the largest events, and keeps those that say they are old.
 pub(crate) async fn make_topic(name: &str, partitions: i32) {
-    let topic = NewTopic::new(name, partitions, 1).with_config("max.message.bytes", "2097152");
+    let topic = NewTopic::new(name, partitions, 1)
+        .with_config("retention.ms", "-1")
+        .with_config("max.message.bytes", "2097152");
     let client = client();
     let outcomes = client.create_topics(&[topic]).await.unwrap();
     assert!(outcomes.into_values().all(|outcome| outcome.is_ok()));

@@ -15,7 +15,7 @@ use dcp_core::ports::{
 use dcp_core::testing::fixtures::{event, event_id, orders, west};
 
 use crate::broker::{block_on, client, fresh_namespace, make_topics, open_as, settings};
-use crate::steps::{Store, grant, ids, own, owner, read_all};
+use crate::steps::{Store, grant, ids, own, owner, read_all, refused};
 
 /// Much less than the time-out of the transactions that hang.
 const SOON: Duration = Duration::from_secs(10);
@@ -104,6 +104,26 @@ pub(crate) fn of_another_log() {
         drop(store.open_writer(&[other()], WriterRole::Owner(grant(1))).await.unwrap());
         assert_eq!(store.cursor(&kept.name).await.unwrap(), Some(kept.value));
         assert_eq!(store.end(&other()).await.unwrap().prefix.count, 1);
+    });
+}
+
+/// In the epoch of the fence, which is sealed again: as by a region that goes on after its own death. Whoever
+/// has the right to write goes on.
+pub(crate) fn of_the_same_epoch() {
+    block_on(async {
+        let namespace = fresh_namespace();
+        make_topics(&namespace).await;
+        let store = open_narrow(&namespace).await;
+        let writer = owner(&store, 1).await.unwrap();
+        append(&*writer, &own(), 1, cursor("own", "here")).await;
+        leave_open(&namespace, &own(), &["cursor/own".to_owned()]).await;
+        let cut = store.seal(&[own()], &grant(1)).await.unwrap();
+        assert_eq!(cut.get(&own()).unwrap().prefix.count, 1);
+        assert_eq!(store.cursor(&cursor("own", "").name).await.unwrap().unwrap(), "here");
+        let lost = writer.append(OwnerBatch::new(own(), vec![event(2)])).await;
+        assert_eq!(refused(lost, ErrorKind::Retry), "transaction-lost");
+        append(&*writer, &own(), 2, cursor("own", "there")).await;
+        assert_eq!(ids(&read_all(&*store, &own()).await), [event_id(1), event_id(2)]);
     });
 }
 

@@ -38,7 +38,7 @@ fn main() -> ExitCode {
         .collect();
     let mut cases: Vec<Case<'_>> =
         clauses.iter().zip(&runs).map(|((name, _), run)| Case { name, needs: NEEDS, run }).collect();
-    let more: [(&str, &dyn Fn()); 22] = [
+    let more: [(&str, &dyn Fn()); 23] = [
         ("writers::overtaken_by_another_process", &writers::overtaken),
         ("writers::find_what_was_mirrored_elsewhere", &writers::mirrored_elsewhere),
         ("writers::show_nothing_undecided_or_aborted", &writers::undecided_and_aborted),
@@ -55,6 +55,7 @@ fn main() -> ExitCode {
         ("rights::are_in_doubt_once_the_fence_is_raised", &rights::are_in_doubt_once_the_fence_is_raised),
         ("rights::are_had_of_many_logs_at_once", &rights::are_had_of_many_logs_at_once),
         ("hanging::of_another_log", &hanging::of_another_log),
+        ("hanging::of_the_same_epoch", &hanging::of_the_same_epoch),
         ("hanging::of_all_logs", &hanging::of_all_logs),
         ("reads::go_on_after_a_restart", &reads::go_on_after_a_restart),
         ("reads::agree_while_a_log_grows", &reads::agree_while_a_log_grows),

@@ -65,7 +65,7 @@ impl Written {
             (0, true) => self.end(offset, producer_id, Marker::Abort),
             (1, true) => self.end(offset, producer_id, Marker::Commit),
             _ => {
-                let ours = step % 2 == 0;
+                let ours = step.is_multiple_of(2);
                 self.open.entry(producer_id).or_insert((offset, false)).1 |= ours;
                 let record = if ours { key(&offset.to_string()) } else { other() };
                 stored::records(offset, producer_id, &[record])
