@@ -16,6 +16,7 @@ mod versions;
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 pub(super) use call::Call;
 pub(super) use connection::Fault;
@@ -62,6 +63,14 @@ impl KafkaClient {
         Self::new((*shared.settings).clone(), Arc::clone(&shared.clock), Arc::clone(&shared.entropy))
     }
 
+    /// The same with requests that take at most so long, and no longer than this client's.
+    pub(crate) fn apart_within(&self, request_deadline: Duration) -> Result<Self, Error> {
+        let shared = &self.shared;
+        let mut settings = (*shared.settings).clone();
+        settings.request_deadline = settings.request_deadline.min(request_deadline);
+        Self::new(settings, Arc::clone(&shared.clock), Arc::clone(&shared.entropy))
+    }
+
     /// A client. It connects when it is first asked for something.
     ///
     /// # Errors
@@ -88,4 +97,21 @@ impl KafkaClient {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{SeededEntropy, TokioClock};
+
+    #[test]
+    fn a_shorter_request_deadline_counts() {
+        let second = Duration::from_secs;
+        let settings = KafkaSettings::new(["a:1"]).with_request_deadline(second(4));
+        let client =
+            KafkaClient::new(settings, Arc::new(TokioClock::default()), Arc::new(SeededEntropy::new(1, "client")))
+                .unwrap();
+        let within = |most| client.apart_within(most).unwrap().shared.settings.request_deadline;
+        assert_eq!([second(3), second(5)].map(within), [second(3), second(4)]);
+    }
 }

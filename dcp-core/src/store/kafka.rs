@@ -34,6 +34,23 @@
 //! somebody else is found out at the first record that does not continue the one before. A position is
 //! `(topic id, rank)`.
 //!
+//! # What a dead writer leaves
+//!
+//! A writer that dies before its commit leaves its transaction open, until its
+//! [time-out](KafkaEventSettings::transaction_timeout) or until a successor takes its id. Meanwhile:
+//!
+//! - Its log is read up to where that transaction begins, and so are its ends.
+//! - A cursor that it has written, or a fence, is answered with `Retry` (`undecided-transaction`), and so is
+//!   the question where ids are, which must know every record.
+//! - Every other key of the state topic is answered, though it lies in the same partition. Behind the last
+//!   stable offset the store reads what is not decided as well, and tells transactions apart by their producers; only
+//!   those that wrote the key matter.
+//! - Every log can be opened, its own too. Before an opener has taken the id it waits for nothing that another
+//!   writer in its role has left; once it has, everything that was written about its fence and its
+//!   holder is decided, since that is only written under the log's own ids. So it does not matter who is
+//!   opened first after the death of all. Only an owner whose mirror is not decided waits for the link
+//!   to open that mirror, which waits for nobody.
+//!
 //! # Headers
 //!
 //! `dcp-id`, `dcp-type`, `dcp-stream` (where the key is not the stream), `dcp-version`, `dcp-epoch`,
@@ -102,6 +119,9 @@ mod settings;
 mod source;
 mod state;
 mod state_topic;
+#[cfg(test)]
+mod stored;
+mod tail;
 mod topics;
 mod writer;
 
@@ -157,7 +177,10 @@ impl KafkaEventStore {
     ) -> Result<Self, Error> {
         settings.check()?;
         let names = Names::new(&settings)?;
-        let cluster = Cluster { client, settings, names, clock, producers: ProducerClients::default() };
+        // Half of a read's deadline: what one broker does not answer, another one is asked in time.
+        let reads = client.apart_within(settings.deadline / 2)?;
+        let cluster =
+            Cluster { client: reads, writes: client, settings, names, clock, producers: ProducerClients::default() };
         let (state, incarnation) = identity::establish(&cluster, &*entropy).await?;
         let core = Arc::new(Core { cluster, state, logs: Logs::default(), incarnation, entropy });
         Ok(Self { core, tasks: Arc::default() })

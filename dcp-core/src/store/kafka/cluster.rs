@@ -21,7 +21,9 @@ pub(super) const OTHER: &str = "other-incarnation";
 
 /// A cluster as one store sees it.
 pub(super) struct Cluster {
+    /// For reads, and for writes: a read's requests have less time.
     pub(super) client: KafkaClient,
+    pub(super) writes: KafkaClient,
     pub(super) settings: KafkaEventSettings,
     pub(super) names: Names,
     pub(super) clock: Arc<dyn Clock>,
@@ -34,10 +36,10 @@ impl fmt::Debug for Cluster {
     }
 }
 
-/// How far a read must have come.
+/// How far a read must have come: of a log, or of one key of the state topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Until {
-    /// All that was decided when it was asked.
+    /// All that was decided when it was asked. Of a log, up to the first record that was not.
     Stable,
     /// All that was written when it was asked, which must then be decided.
     Decided,
@@ -55,7 +57,7 @@ pub(super) struct Standing {
 impl Cluster {
     /// A client for one more producer.
     pub(super) fn producer_client(&self) -> Result<KafkaClient, Error> {
-        self.producers.next(|| self.client.apart())
+        self.producers.next(|| self.writes.apart())
     }
 
     /// Runs a read, or one step of a long one, within the store's deadline.
@@ -158,6 +160,20 @@ pub(super) fn no_partition(place: &TopicPartition, topic: &TopicDescription) -> 
 
 pub(super) fn late(deadline: Duration) -> Error {
     Error::retry("no-answer", format!("the cluster did not answer within {deadline:?}"))
+}
+
+/// Code of the error that says that a transaction does not end.
+pub(super) const UNDECIDED: &str = "undecided-transaction";
+
+/// A read that needs to know what becomes of what is written here, and was not told in time.
+pub(super) fn undecided_at(cluster: &Cluster, place: &TopicPartition, offset: i64) -> Error {
+    let (deadline, timeout) = (cluster.settings.deadline, cluster.settings.transaction_timeout);
+    let message = format!(
+        "{place}: a transaction that has written at offset {offset} was not ended within {deadline:?}, and it may still be \
+         committed: open a writer of the log that it wrote for, in the same role, which ends it at once, or wait until \
+         the cluster does, {timeout:?} after it began and a little more"
+    );
+    Error::retry(UNDECIDED, message)
 }
 
 /// A topic's id says which incarnation of its logs this is.

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::chain::Chain;
-use super::cluster::{Cluster, OTHER, Standing, Until, incarnation, late, no_partition};
+use super::cluster::{Cluster, OTHER, Standing, Until, incarnation, late, no_partition, undecided_at};
 use super::index::Index;
 use super::page::{self, Page};
 use super::patience::Patience;
@@ -161,16 +161,19 @@ impl Log {
                 () = cluster.clock.sleep(deadline) => self.persevere(cluster, &mut patience)?,
             }
         };
-        let mut pause = PAUSE_MIN;
+        let (mut pause, mut moved) = (PAUSE_MIN, true);
         loop {
             let Stands { next: from, epoch, .. } = self.stands(cluster);
             if from >= target {
                 return Ok(());
             }
-            self.persevere(cluster, &mut patience)?;
+            // A leader that answers, and has nothing more that is stable.
+            let why = |late: Error| if moved { late } else { undecided_at(cluster, &self.place, from) };
+            self.persevere(cluster, &mut patience).map_err(why)?;
             let page = cluster.within(fetch(cluster, &self.place, from, epoch)).await?;
             self.index().fold(&page)?;
-            pause = wait_for_decision(cluster, page.next > from, pause).await;
+            moved = page.next > from;
+            pause = wait_for_decision(cluster, moved, pause).await;
         }
     }
 

@@ -6,16 +6,30 @@
 //! last time, raised in a transaction of that id together with the number of the new holder, and the log
 //! folded to its end. A stale opener is refused by the fence before it takes the id; if it took the id all
 //! the same, because the fence rose in between, the holder takes it again ([`Holder`]).
+//!
+//! # After a death
+//!
+//! A writer that died may leave a transaction open until its time-out. Before the id is taken nothing that a
+//! predecessor in the role has left is waited for: the log is read as far as it is stable, and the fence as far as it
+//! is decided, a short while after at most. What is missed so makes an opener disturb the holder and gives it
+//! no right. After the id is taken, everything that counts is decided: a log's fence and holders are only
+//! written under that log's own ids, and taking one ended its last transaction, markers included. What
+//! writers of other logs have left in the same partition of the state topic is told apart by key
+//! ([`StateTopic`](super::state_topic)) and holds nobody up, so that logs may be opened in any order. Mirrors, in
+//! which ids are looked up, are read to the end that is decided: what their writer has left is ended when the
+//! link opens them, which waits for no owner. A seal in the fence's own epoch takes no id, since writers of that
+//! epoch go on; it does after a second in which the log's end is not decided.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::cluster::Until;
 use super::core::Core;
 use super::holder::Holder;
 use super::log::Log;
 use super::log_writer::{LogWriter, Session};
-use super::producer::{Producer, is_fenced, is_lost};
+use super::producer::{Producer, is_cut_off, is_fenced};
 use super::state::{fence_key, fence_value};
 use super::topics;
 use crate::at_most::{AT_ONCE, at_most};
@@ -27,6 +41,8 @@ use crate::ports::event_store::WriterRole;
 use crate::position::{Cut, LogEnd};
 use crate::store::admission::{RoleKind, check_role, epoch_of, judge_grant};
 
+/// How long a transaction of a writer in the fence's own epoch is waited for.
+const HANGS: Duration = Duration::from_secs(1);
 /// How often an id is taken that another opener takes at the same time.
 const ATTEMPTS: u32 = 5;
 
@@ -58,7 +74,7 @@ async fn get_ready(
 ) -> Result<Ready, Error> {
     let log = core.logs.get(&core.cluster, id).await?;
     log.check()?;
-    judge(core, id, grant).await?;
+    refuse_early(core, id, grant).await?;
     let record_max = topics::log_record_max(&core.cluster, &log.place.topic).await?;
     // What a predecessor left open is not waited for: it is ended when its id is taken.
     core.catch_up(&log, Until::Stable).await?;
@@ -128,7 +144,8 @@ pub(super) async fn seal(core: &Arc<Core>, logs: &[LogId], grant: &WriteGrant) -
     let logs: BTreeSet<_> = logs.iter().collect();
     let judging = logs.into_iter().map(|id| async move {
         let log = core.logs.get(&core.cluster, id).await?;
-        let raises = judge(core, id, Some(grant)).await?.is_some();
+        let fence = core.state.fence_soon(&core.cluster, id).await?;
+        let raises = judge_grant(&fence, id, grant)?.is_some();
         Ok((log, raises))
     });
     let judged: Result<Vec<_>, Error> = at_most(AT_ONCE, judging).await.into_iter().collect();
@@ -146,17 +163,40 @@ async fn seal_one(core: &Core, log: &Log, raises: bool, grant: &WriteGrant) -> R
         take(core, &log.id, RoleKind::Owner, Some(grant)).await?;
     }
     let ended = async {
+        if !raises {
+            end_what_hangs(core, log).await?;
+        }
         core.catch_up(log, Until::Decided).await?;
         log.index().end()
     };
     ended.await.map_err(|error| sealed_without_end(&error))
 }
 
+/// Ends what a writer of the fence's own epoch has left open when it died: its id is taken, and nothing is said
+/// with it. One that lives and was only slow loses a transaction, and takes the id again.
+async fn end_what_hangs(core: &Core, log: &Log) -> Result<(), Error> {
+    let cluster = &core.cluster;
+    tokio::select! {
+        biased;
+        decided = core.catch_up(log, Until::Decided) => return decided,
+        () = cluster.clock.sleep(HANGS.min(cluster.settings.deadline / 2)) => {}
+    }
+    let taken = Producer::take(cluster, cluster.names.transactional_id(&log.id, RoleKind::Owner)).await;
+    taken.map(drop).map_err(|failure| Error::retry("not-ended", format!("{}: {failure}", log.id)))
+}
+
 fn sealed_without_end(error: &Error) -> Failure {
     Failure::in_doubt("sealed-without-end", format!("the fence is raised, the end is not known: {error}; seal again"))
 }
 
-/// The fence to raise, if it must be.
+/// Refuses a stale opener before it takes an id: so that it disturbs nobody, and no more than that. What its
+/// holder has not decided by now is nothing to wait for.
+async fn refuse_early(core: &Core, log: &LogId, grant: Option<&WriteGrant>) -> Result<(), Error> {
+    let Some(grant) = grant else { return Ok(()) };
+    judge_grant(&core.state.fence_soon(&core.cluster, log).await?, log, grant).map(drop)
+}
+
+/// The fence to raise, if it must be, judged by whoever holds the id.
 async fn judge(core: &Core, log: &LogId, grant: Option<&WriteGrant>) -> Result<Option<Fence>, Error> {
     let Some(grant) = grant else { return Ok(None) };
     judge_grant(&core.state.fence(&core.cluster, log).await?, log, grant)
@@ -198,8 +238,7 @@ fn is_overtaken(error: &Error) -> bool {
 async fn try_to_take(core: &Core, id: &Arc<str>, holder: &Holder, in_doubt: bool) -> Result<Producer, Failure> {
     let refused = Failure::NotApplied;
     let (log, grant) = (&holder.log, holder.grant.as_ref());
-    // Before, so that a stale opener disturbs nobody; and after, when nobody else can raise it.
-    judge(core, log, grant).await.map_err(refused)?;
+    refuse_early(core, log, grant).await.map_err(refused)?;
     let mut producer = Producer::take(&core.cluster, Arc::clone(id)).await?;
     if in_doubt {
         match holder.check(core, Until::Decided).await {
@@ -208,6 +247,7 @@ async fn try_to_take(core: &Core, id: &Arc<str>, holder: &Holder, in_doubt: bool
             Err(error) => return Err(refused(error)),
         }
     }
+    // Nobody else can raise it now.
     let raised = judge(core, log, grant).await.map_err(refused)?;
     let mut values = BTreeMap::from([holder.entry()]);
     if let Some(raised) = raised {
@@ -215,7 +255,9 @@ async fn try_to_take(core: &Core, id: &Arc<str>, holder: &Holder, in_doubt: bool
     }
     match producer.set(&core.state, &values).await {
         Ok(()) => Ok(producer),
-        Err(Failure::NotApplied(error)) if is_lost(&error) => Err(refused(Error::retry(OVERTAKEN, error.to_string()))),
+        Err(Failure::NotApplied(error)) if is_cut_off(&error) => {
+            Err(refused(Error::retry(OVERTAKEN, error.to_string())))
+        }
         Err(failure) => Err(failure),
     }
 }

@@ -60,8 +60,9 @@ fn from_on(batch: &Batch, from: i64) -> Result<impl Iterator<Item = Record>, Err
 
 #[cfg(test)]
 mod tests {
+    use super::super::stored;
     use super::*;
-    use crate::kafka::ProducerSession;
+    use crate::kafka::batch::Marker;
 
     fn record(text: &str) -> Record {
         Record {
@@ -73,22 +74,12 @@ mod tests {
         }
     }
 
-    // As a broker stores it: at an offset, perhaps as a marker (commit 1, abort 0).
     fn stored(offset: i64, producer_id: i64, texts: &[&str], marker: Option<u8>) -> Bytes {
-        let session = ProducerSession { producer_id, epoch: 0 };
-        let mut records: Vec<_> = texts.iter().map(|text| record(text)).collect();
-        if let Some(kind) = marker {
-            records = vec![Record { key: Some(vec![0, 0, 0, kind].into()), ..record("") }];
+        match marker {
+            None => stored::records(offset, producer_id, &texts.iter().map(|text| record(text)).collect::<Vec<_>>()),
+            Some(0) => stored::marker(offset, producer_id, Marker::Abort),
+            Some(_) => stored::marker(offset, producer_id, Marker::Commit),
         }
-        let mut bytes = batch::encode(&records, session, 0, producer_id >= 0).unwrap().to_vec();
-        bytes[..8].copy_from_slice(&offset.to_be_bytes());
-        bytes[12..16].copy_from_slice(&3_i32.to_be_bytes());
-        if marker.is_some() {
-            bytes[22] |= 0x20;
-            let checksum = crc32c::crc32c(&bytes[21..]);
-            bytes[17..21].copy_from_slice(&checksum.to_be_bytes());
-        }
-        bytes.into()
     }
 
     fn texts(page: &Page) -> Vec<&str> {

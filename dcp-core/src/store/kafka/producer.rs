@@ -132,8 +132,16 @@ pub(super) fn is_lost(error: &Error) -> bool {
 fn uncommitted(failure: Failure) -> Error {
     match failure {
         Failure::NotApplied(error) => error,
-        Failure::InDoubt(doubt) => Error::retry("not-committed", doubt.to_string()),
+        Failure::InDoubt(doubt) => Error::retry(NOT_COMMITTED, doubt.to_string()),
     }
+}
+
+/// Code of a write that may have come to the log, in a transaction that was not committed.
+const NOT_COMMITTED: &str = "not-committed";
+
+/// Whether nothing was committed for a reason that is gone once the id is taken again.
+pub(super) fn is_cut_off(error: &Error) -> bool {
+    is_lost(error) || error.code() == NOT_COMMITTED
 }
 
 /// Whether another producer has the id.

@@ -20,16 +20,18 @@ pub struct KafkaEventSettings {
     pub namespace: String,
     /// How many brokers keep the store's own topics; none is three, or as many as there are.
     pub replication_factor: Option<u16>,
-    /// Partitions of the topic with fences and cursors (8). A transaction that hangs holds back the
-    /// fences and cursors of its partition until its time-out. Fixed when the store is made.
+    /// Partitions of the topic with fences and cursors (8). A transaction that hangs holds back the fence
+    /// and the cursors that it has written, until a successor ends it or its time-out does; of others in its partition
+    /// more is read each time. Fixed when the store is made.
     pub state_partitions: u32,
-    /// How long a read may take without coming further (5 s). A write may take the client's own deadline
-    /// for each of its steps: a batch, the end of a transaction, the taking of an id. Give the client a
-    /// request deadline of at most half of it, so that a second broker is asked while there is time.
+    /// How long a read may take without coming further (5 s). Each of its requests takes half of it at most, and
+    /// no longer than the client's own, so that a broker is asked again, or another one, while there is time. A
+    /// write may take the client's own deadline for each of its steps: a batch, the end of a transaction, the
+    /// taking of an id.
     pub deadline: Duration,
     /// After this the cluster ends a transaction whose writer is gone (60 s; brokers look for them
-    /// every 10 s, unless told otherwise), and holds readers of the log back so long. A successor ends
-    /// it at once. A writer whose transaction was cut off so, by an outage that is longer than this, goes on
+    /// every 10 s, unless told otherwise), and holds readers of the log, and of the cursors that it was to
+    /// move, back so long: `undecided-transaction`. A successor ends it at once. A writer whose transaction was cut off so, by an outage that is longer than this, goes on
     /// with the next one.
     pub transaction_timeout: Duration,
     /// How far an owner's append may be behind the mirrors of its partition when it looks ids up (1 s).

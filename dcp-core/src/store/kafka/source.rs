@@ -190,7 +190,14 @@ impl EventSource for KafkaEventStore {
     async fn open_reader(&self, log: &LogId, from: ReadFrom) -> Result<Box<dyn EventReader>, Error> {
         let log = match from {
             ReadFrom::Start => self.core.logs.get(&self.core.cluster, log).await?,
-            ReadFrom::After(_) => self.core.caught_up(log, Until::Decided).await?,
+            ReadFrom::After(position) => {
+                let log = self.core.caught_up(log, Until::Stable).await?;
+                // Of a commit that was answered, the marker may be on its way.
+                if log.index().prefix().count < position.rank() {
+                    self.core.catch_up(&log, Until::Decided).await?;
+                }
+                log
+            }
         };
         log.check()?;
         let after = match from {

@@ -54,7 +54,7 @@ async fn ensure(
         .with_setting("retention.ms", "-1")
         .with_setting("compression.type", "producer")
         .with_setting("min.insync.replicas", in_sync(replicas).to_string());
-    let admin = KafkaBrokerAdmin::new(cluster.client.clone(), Arc::clone(&cluster.clock));
+    let admin = KafkaBrokerAdmin::new(cluster.writes.clone(), Arc::clone(&cluster.clock));
     match admin.ensure(&[spec]).await {
         Ok(()) => {}
         Err(Failure::NotApplied(error)) => return Err(error),

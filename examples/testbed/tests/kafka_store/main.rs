@@ -6,6 +6,7 @@
 mod adoption;
 mod broker;
 mod crashes;
+mod hanging;
 mod reads;
 mod refusals;
 mod rights;
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
         .collect();
     let mut cases: Vec<Case<'_>> =
         clauses.iter().zip(&runs).map(|((name, _), run)| Case { name, needs: NEEDS, run }).collect();
-    let more: [(&str, &dyn Fn()); 20] = [
+    let more: [(&str, &dyn Fn()); 23] = [
         ("writers::overtaken_by_another_process", &writers::overtaken),
         ("writers::find_what_was_mirrored_elsewhere", &writers::mirrored_elsewhere),
         ("writers::show_nothing_undecided_or_aborted", &writers::undecided_and_aborted),
@@ -53,6 +54,9 @@ fn main() -> ExitCode {
         ("rights::are_won_by_the_higher_grant", &rights::are_won_by_the_higher_grant),
         ("rights::are_in_doubt_once_the_fence_is_raised", &rights::are_in_doubt_once_the_fence_is_raised),
         ("rights::are_had_of_many_logs_at_once", &rights::are_had_of_many_logs_at_once),
+        ("hanging::of_another_log", &hanging::of_another_log),
+        ("hanging::of_the_same_epoch", &hanging::of_the_same_epoch),
+        ("hanging::of_all_logs", &hanging::of_all_logs),
         ("reads::go_on_after_a_restart", &reads::go_on_after_a_restart),
         ("reads::agree_while_a_log_grows", &reads::agree_while_a_log_grows),
         ("topics::that_lose_records_are_refused", &settings_of_topics::that_lose_records),
