@@ -10,7 +10,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-pub(crate) use bounds::{check_copy_batch, check_owner_batch};
+pub(crate) use bounds::{check_copy_batch, check_owner_batch, event_bytes, record_bytes};
 pub(crate) use copy::decide_copy;
 
 use crate::digest::Digest;

@@ -139,7 +139,7 @@ fn set_sessions(schema: &str) -> String {
 fn records(schema: &str) -> String {
     format!(
         "SELECT {READ_COLUMNS} FROM (SELECT {READ_COLUMNS}, \
-         sum(octet_length(payload) + octet_length(headers)) OVER (ORDER BY rank ROWS UNBOUNDED PRECEDING) \
+         sum(octet_length(payload) + octet_length(headers) + coalesce(octet_length(key), 0)) OVER (ORDER BY rank ROWS UNBOUNDED PRECEDING) \
          AS bytes FROM {schema}.records WHERE log_id = (SELECT log_id FROM {schema}.logs \
          WHERE scope = $1 AND origin = $2 AND partition = $3) AND rank > $4 ORDER BY rank LIMIT $5\
          ) page WHERE bytes <= $6 OR rank = $4 + 1 ORDER BY rank"
