@@ -3,14 +3,14 @@
 //! A store fetches what the decision needs ([`Held`]), decides, and writes the [`Decision`] in the
 //! same transaction. The rank of a record is its number in its log, from 1.
 
-mod bounds;
+pub(crate) mod bounds;
 mod copy;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
-pub(crate) use bounds::{check_copy_batch, check_owner_batch, event_bytes, record_bytes};
+pub(crate) use bounds::{check_copy_batch, check_owner_batch};
 pub(crate) use copy::decide_copy;
 
 use crate::digest::Digest;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::event::{EventId, StreamId};
-use crate::store::append::{event_bytes, record_bytes};
+use crate::store::append::bounds::{event_bytes, record_bytes};
 use crate::store::work::Work;
 
 impl Work {
