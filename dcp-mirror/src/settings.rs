@@ -6,7 +6,7 @@ use std::time::Duration;
 use dcp_core::Error;
 use dcp_core::ids::{LinkId, RegionId};
 use dcp_core::log::LogId;
-use dcp_core::ports::event_store::{BATCH_MAX_EVENTS, EVENT_MAX_BYTES};
+use dcp_core::ports::event_store::{BATCH_MAX_BYTES, BATCH_MAX_EVENTS, EVENT_MAX_BYTES};
 
 /// Most logs of one link, companions included.
 pub const LOGS_MAX: usize = 2_000;
@@ -28,7 +28,8 @@ pub struct LinkSettings {
     pub poll: Duration,
     /// Most records in one batch; 1 to [`BATCH_MAX_EVENTS`], default 1,000.
     pub batch_records: usize,
-    /// Most bytes in one batch, beyond its first record; at least [`EVENT_MAX_BYTES`], default 4 MiB.
+    /// Most bytes in one batch, beyond its first record; at least [`EVENT_MAX_BYTES`], at most that
+    /// less than [`BATCH_MAX_BYTES`], default 4 MiB.
     pub batch_bytes: usize,
     /// How many logs are copied at once; 1 to [`LANES_MAX`], default 4.
     pub lanes: usize,
@@ -132,7 +133,7 @@ impl LinkSettings {
             ("logs", (1..=LOGS_MAX).contains(&self.logs.len())),
             ("poll", (Duration::from_millis(1)..=Duration::from_secs(60)).contains(&self.poll)),
             ("batch_records", (1..=BATCH_MAX_EVENTS).contains(&self.batch_records)),
-            ("batch_bytes", self.batch_bytes >= EVENT_MAX_BYTES),
+            ("batch_bytes", (EVENT_MAX_BYTES..=BATCH_MAX_BYTES - EVENT_MAX_BYTES).contains(&self.batch_bytes)),
             ("lanes", (1..=LANES_MAX).contains(&self.lanes)),
             ("call_timeout", !self.call_timeout.is_zero()),
             ("backoff", !self.backoff_first.is_zero() && self.backoff_first <= self.backoff_most),
@@ -171,6 +172,7 @@ mod tests {
             good.clone().with_poll(Duration::ZERO),
             good.clone().with_batch(0, EVENT_MAX_BYTES),
             good.clone().with_batch(1, 10),
+            good.clone().with_batch(1, BATCH_MAX_BYTES),
             good.clone().with_lanes(0),
             good.clone().with_call_timeout(Duration::ZERO),
             good.with_backoff(second, second / 2),

@@ -20,6 +20,8 @@ use crate::position::{Cut, LogEnd, LogIncarnation, Position, PrefixDigest};
 pub const BATCH_MAX_EVENTS: usize = 10_000;
 /// Most bytes of payload, key and headers of one event.
 pub const EVENT_MAX_BYTES: usize = 1 << 20;
+/// Most bytes of payload, key and headers of all events of one batch.
+pub const BATCH_MAX_BYTES: usize = 64 << 20;
 /// Longest stream name and longest event type, in bytes.
 pub const STREAM_MAX_BYTES: usize = 1_024;
 /// Largest cursor value, in bytes.

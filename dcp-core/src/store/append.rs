@@ -3,7 +3,7 @@
 //! A store fetches what the decision needs ([`Held`]), decides, and writes the [`Decision`] in the
 //! same transaction. The rank of a record is its number in its log, from 1.
 
-mod bounds;
+pub(crate) mod bounds;
 mod copy;
 #[cfg(test)]
 mod tests;

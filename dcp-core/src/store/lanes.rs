@@ -121,7 +121,7 @@ impl<W: Writes> Lane<W> {
         let (mut jobs, mut records, mut bytes) = (Vec::new(), 0, 0);
         while let Some(job) = waiting.jobs.front() {
             let work = job.asked.as_ref();
-            let (more, larger) = (records + work.records(), bytes + work.payload_bytes());
+            let (more, larger) = (records + work.records(), bytes + work.bytes());
             if !jobs.is_empty() && (jobs.len() >= GROUP_MAX || more > RECORDS_MAX || larger > BYTES_MAX) {
                 break;
             }

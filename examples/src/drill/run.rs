@@ -1,5 +1,7 @@
 //! One drill from its options to its exit status.
 
+use std::path::Path;
+
 use dcp_core::clock::{Clock as _, SystemClock};
 use dcp_core::tasks::TaskGroup;
 use dcp_core::{Error, ErrorKind};
@@ -41,6 +43,12 @@ pub fn begin(options: &DrillOptions) -> Result<Begun, Error> {
         _ => error,
     })?;
     let kind = if options.resume { folder.record()?.store } else { options.store.unwrap_or_default() };
+    servers::check(kind, folder.path())?;
+    if !options.resume {
+        // Bad input is told of before a download.
+        options.ttl()?;
+        options.turns(orders.len())?;
+    }
     servers::obtain(kind, &Say::plain())?;
     let record = if options.resume { folder.go_on(options, &orders)? } else { folder.begin(options, &orders)? };
     Ok(Begun { folder, record, orders })
@@ -92,6 +100,10 @@ pub async fn tell(options: &DrillOptions, begun: Begun) -> Result<Begun, Error> 
 /// with the run, and is no error: nothing was proved (3), or evidence contradicts itself (1).
 pub async fn drill(options: &DrillOptions) -> Result<u8, Error> {
     let held = if options.resume || options.verify { Some(stores::kind_of(&options.out)?) } else { options.store };
+    if !(options.resume || options.verify) {
+        // Told of before anything is built.
+        options.ttl()?;
+    }
     with_servers::ensure(held.unwrap_or_default())?;
     if options.verify {
         let Begun { folder, record, orders } = finished(options)?;
@@ -104,10 +116,17 @@ pub async fn drill(options: &DrillOptions) -> Result<u8, Error> {
         Ok(status) => Ok(status),
         Err(error) => {
             eprintln!("error: {error}");
-            eprintln!("nothing is lost; go on with: cargo drill --resume --out {}", options.out.display());
+            eprintln!("nothing is lost; go on with: cargo drill --resume --out {}", quoted(&options.out));
             Ok(if error.kind() == ErrorKind::Corrupt { 1 } else { 3 })
         }
     }
+}
+
+// As a shell has to be told.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-".contains(letter);
+    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 async fn tell_and_judge(options: &DrillOptions, begun: Begun) -> Result<u8, Error> {
@@ -135,4 +154,16 @@ fn finished(options: &DrillOptions) -> Result<Begun, Error> {
     }
     let orders = data::load(record.data_path.as_deref(), Some(record.turns.lines))?;
     Ok(Begun { folder, record, orders })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_quoted_where_a_shell_would_take_it_for_more() {
+        assert_eq!(quoted(Path::new("drill-out/1")), "drill-out/1");
+        assert_eq!(quoted(Path::new("my runs")), "'my runs'");
+        assert_eq!(quoted(Path::new("a';b")), "'a'\\'';b'");
+    }
 }

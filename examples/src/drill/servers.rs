@@ -42,6 +42,14 @@ struct Running {
     planned: Arc<AtomicBool>,
 }
 
+/// Refuses a run's folder whose path a server of that kind does not stand.
+///
+/// # Errors
+/// `Invalid` (`bad-folder`) names the character.
+pub fn check(kind: StoreKind, out: &Path) -> Result<(), Error> {
+    if kind == StoreKind::Embedded { Ok(()) } else { cluster::check(kind, out) }
+}
+
 /// Checks that the servers of a kind can be started here, and obtains them if they were not yet.
 ///
 /// # Errors

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::layout::{Group, Wanted, groups};
 use crate::network::Network;
 use crate::obtain::{NAMESPACES, Progress, SMALL_DISKS, lacking, missing, obtain};
+use crate::place::can_keep;
 use crate::proxy::Proxy;
 use crate::server::{Disk, Place, Server};
 use crate::tls::Tls;
@@ -63,6 +64,7 @@ impl Bed {
         folder: Folder,
         progress: Progress<'_>,
     ) -> Result<Self, Error> {
+        groups.iter().try_for_each(|group| can_keep(group.recipe, folder.path()))?;
         let clusters = kept::clusters(&folder, groups)?;
         if let Some(missing) = wanted.disk_bytes.and_then(|_| lacking(SMALL_DISKS)) {
             return Err(missing);

@@ -57,6 +57,15 @@ pub enum Error {
         /// Why not.
         why: Kept,
     },
+    /// A server cannot live in a folder of such a path. Choose another folder.
+    Place {
+        /// The server.
+        of: String,
+        /// The folder.
+        folder: PathBuf,
+        /// What is in its path.
+        what: String,
+    },
     /// A recipe names a placeholder that nobody fills.
     Placeholder(String),
     /// The supervisor of a server did not obey.
@@ -125,6 +134,9 @@ impl fmt::Display for Error {
             }
             Self::Unknown { what, known } => write!(f, "there is no {what}; there is {known}"),
             Self::Kept { folder, why } => write!(f, "{}: {why}", folder.display()),
+            Self::Place { of, folder, what } => {
+                write!(f, "{of} cannot be in {folder:?}: its path has {what}; choose another folder")
+            }
             Self::Placeholder(what) => write!(f, "nobody fills the placeholder {what}"),
             Self::Supervisor { name, order, said } => {
                 write!(f, "the supervisor of {name} answered \"{order}\" with: {said}")

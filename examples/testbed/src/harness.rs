@@ -1,7 +1,8 @@
 //! A test binary's `main` for tests that need servers: it prints what libtest prints, so that the same
-//! tools read it, and it can say of a test, while it runs, that a tool is missing. A table of clauses
-//! becomes one case for each clause: the names and the closures only have to live as long as the run.
+//! tools read it, and it can say of a test, while it runs, that a tool is missing. A table of
+//! [clauses](Clauses) becomes one case for each clause.
 
+mod clauses;
 mod options;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use crate::catalog::recipe;
 use crate::deadline::Deadline;
 use crate::obtain::lacking;
 use crate::supervise;
+pub use clauses::Clauses;
 use options::Options;
 
 /// One test. It fails by a panic.

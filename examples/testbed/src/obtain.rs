@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use crate::cache;
 use crate::catalog::{Obtain, Recipe};
 use crate::error::Error;
+use crate::place::can_run_from;
 
 pub(crate) use command::run;
 pub use tools::{FAKE_CLOCK, NAMESPACES, SMALL_DISKS, lacking, missing};
@@ -29,10 +30,12 @@ pub type Progress<'a> = &'a (dyn Fn(&str) + Sync);
 /// an interrupted run has fetched is used again, by the tools' own caches and by what lies in that folder.
 ///
 /// # Errors
-/// [`Error::Missing`] names the tool that is not installed and its cure; otherwise the download failed or
+/// [`Error::Missing`] names the tool that is not installed and its cure; [`Error::Place`] says that the server cannot
+/// run from the cache, where that is; otherwise the download failed or
 /// is not what was asked for, and can be tried again.
 pub fn obtain(recipe: &Recipe, progress: Progress<'_>) -> Result<PathBuf, Error> {
     let servers = cache::folder("servers")?;
+    can_run_from(recipe, &servers)?;
     let called = format!("{}-{}-{}", recipe.name, recipe.version, fingerprint(recipe));
     let home = servers.join(&called);
     if manifest::is_whole(&home) {

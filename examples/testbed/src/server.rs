@@ -1,6 +1,7 @@
 //! A real server: started, watched, hurt and stopped.
 
 mod disk;
+mod holders;
 mod hurting;
 mod member;
 mod supervised;

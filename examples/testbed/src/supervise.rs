@@ -65,7 +65,7 @@ fn start(log: &OsString, program: &OsString, arguments: impl Iterator<Item = OsS
     let log = OpenOptions::new().create(true).append(true).open(log)?;
     // Held by every process of the server, which all have it as their output: whoever starts it again on
     // the same data waits for this lock, and so for the last of them.
-    hold(&log)?;
+    hold(&log, FREE_WITHIN)?;
     let child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
@@ -76,9 +76,9 @@ fn start(log: &OsString, program: &OsString, arguments: impl Iterator<Item = OsS
     Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?).ok_or_else(|| io::Error::other("no pid"))
 }
 
-/// Locks a server's log as soon as nobody else does.
-pub(crate) fn hold(log: &File) -> io::Result<()> {
-    let deadline = Deadline::within(FREE_WITHIN);
+/// Locks a server's log as soon as nobody else does, within that time.
+pub(crate) fn hold(log: &File, within: Duration) -> io::Result<()> {
+    let deadline = Deadline::within(within);
     while let Err(error) = log.try_lock() {
         if !deadline.another_try() {
             return Err(error.into());

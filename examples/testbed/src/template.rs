@@ -4,25 +4,17 @@ use std::collections::BTreeMap;
 
 use crate::error::Error;
 
-/// A filled-in text may hold placeholders again, this deep.
-const DEPTH_MAX: u32 = 4;
-
 /// What the placeholders stand for.
 pub(crate) type Values = BTreeMap<String, String>;
 
-/// Fills in every placeholder.
+/// Fills in every placeholder. What one stands for is taken as it is, braces and all: it may be a path.
 pub(crate) fn render(text: &str, values: &Values) -> Result<String, Error> {
-    fill(text, values, DEPTH_MAX)
-}
-
-fn fill(text: &str, values: &Values, depth: u32) -> Result<String, Error> {
     let mut filled = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
         filled.push_str(before);
         let (name, after) = after.split_once('}').ok_or_else(|| Error::Placeholder(after.to_owned()))?;
-        let value = values.get(name).filter(|_| depth > 0).ok_or_else(|| Error::Placeholder(name.to_owned()))?;
-        filled.push_str(&fill(value, values, depth - 1)?);
+        filled.push_str(values.get(name).ok_or_else(|| Error::Placeholder(name.to_owned()))?);
         rest = after;
     }
     filled.push_str(rest);
@@ -34,20 +26,21 @@ mod tests {
     use super::*;
 
     fn values() -> Values {
-        [("name", "etcd-a"), ("port:peer", "7"), ("url", "http://{name}:{port:peer}"), ("loop", "{loop}")]
+        [("name", "etcd-a"), ("port:peer", "7"), ("data", "/a b{c}/{name}")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into()
     }
 
     #[test]
-    fn fills_in_placeholders_in_placeholders() {
-        assert_eq!(render("{name}={url}!", &values()).unwrap(), "etcd-a=http://etcd-a:7!");
+    fn fills_in_placeholders_and_leaves_what_they_stand_for_as_it_is() {
+        assert_eq!(render("{name}=:{port:peer}!", &values()).unwrap(), "etcd-a=:7!");
+        assert_eq!(render("--dir={data}/x", &values()).unwrap(), "--dir=/a b{c}/{name}/x");
         assert_eq!(render("plain", &values()).unwrap(), "plain");
     }
 
     #[test]
     fn refuses_what_nobody_fills() {
-        for text in ["{other}", "{name", "{loop}"] {
+        for text in ["{other}", "{name"] {
             assert!(render(text, &values()).is_err(), "{text}");
         }
     }

@@ -3,9 +3,10 @@
 use bytes::Bytes;
 
 use crate::error::Error;
-use crate::event::StreamId;
+use crate::event::{NewEvent, Record, StreamId};
 use crate::ports::event_store::{
-    BATCH_MAX_EVENTS, CURSOR_MAX_BYTES, CopyBatch, Cursor, EVENT_MAX_BYTES, OwnerBatch, STREAM_MAX_BYTES,
+    BATCH_MAX_BYTES, BATCH_MAX_EVENTS, CURSOR_MAX_BYTES, CopyBatch, Cursor, EVENT_MAX_BYTES, OwnerBatch,
+    STREAM_MAX_BYTES,
 };
 
 /// Checks the bounds of an owner's batch.
@@ -13,11 +14,10 @@ use crate::ports::event_store::{
 /// # Errors
 /// `Invalid` with the bound that is passed and the place.
 pub(crate) fn check_owner_batch(batch: &OwnerBatch) -> Result<(), Error> {
-    check_length(batch.events.len())?;
+    check_length(batch.events.len(), batch.events.iter().map(event_bytes).sum())?;
     check_cursor(batch.cursor.as_ref())?;
     for event in &batch.events {
-        let size = size(event.key.as_ref(), &event.payload, &event.headers);
-        check_event(&event.stream, &event.event_type, size).map_err(|error| error.at(event.id))?;
+        check_event(&event.stream, &event.event_type, event_bytes(event)).map_err(|error| error.at(event.id))?;
     }
     Ok(())
 }
@@ -27,18 +27,30 @@ pub(crate) fn check_owner_batch(batch: &OwnerBatch) -> Result<(), Error> {
 /// # Errors
 /// `Invalid` with the bound that is passed and the place.
 pub(crate) fn check_copy_batch(batch: &CopyBatch) -> Result<(), Error> {
-    check_length(batch.records.len())?;
+    check_length(batch.records.len(), batch.records.iter().map(record_bytes).sum())?;
     check_cursor(batch.cursor.as_ref())?;
     for record in &batch.records {
-        let size = size(record.key.as_ref(), &record.payload, &record.headers);
-        check_event(&record.stream, &record.event_type, size).map_err(|error| error.at(record.id))?;
+        check_event(&record.stream, &record.event_type, record_bytes(record)).map_err(|error| error.at(record.id))?;
     }
     Ok(())
 }
 
-fn check_length(events: usize) -> Result<(), Error> {
+/// Payload, key and headers of an event, in bytes.
+pub(crate) fn event_bytes(event: &NewEvent) -> usize {
+    size(event.key.as_ref(), &event.payload, &event.headers)
+}
+
+/// Payload, key and headers of a record, in bytes.
+pub(crate) fn record_bytes(record: &Record) -> usize {
+    size(record.key.as_ref(), &record.payload, &record.headers)
+}
+
+fn check_length(events: usize, bytes: usize) -> Result<(), Error> {
     if events > BATCH_MAX_EVENTS {
         return Err(Error::invalid("batch-too-large", format!("{events} events, at most {BATCH_MAX_EVENTS}")));
+    }
+    if bytes > BATCH_MAX_BYTES {
+        return Err(Error::invalid("batch-too-large", format!("{bytes} bytes, at most {BATCH_MAX_BYTES}")));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::event::{EventId, StreamId};
+use crate::store::append::bounds::{event_bytes, record_bytes};
 use crate::store::work::Work;
 
 impl Work {
@@ -13,11 +14,11 @@ impl Work {
         }
     }
 
-    /// Bytes of payloads, which are what can be large.
-    pub(crate) fn payload_bytes(&self) -> usize {
+    /// Bytes of payloads, keys and headers: each of them can be as large as an event may be.
+    pub(crate) fn bytes(&self) -> usize {
         match self {
-            Self::Append(batch) => batch.events.iter().map(|event| event.payload.len()).sum(),
-            Self::Copy(batch) => batch.records.iter().map(|record| record.payload.len()).sum(),
+            Self::Append(batch) => batch.events.iter().map(event_bytes).sum(),
+            Self::Copy(batch) => batch.records.iter().map(record_bytes).sum(),
         }
     }
 }

@@ -129,6 +129,14 @@ fn append(events: usize, payload: usize) -> Work {
     Work::Append(OwnerBatch::new(log, vec![event; events]))
 }
 
+// The same weight in its key and in a header.
+fn without_payload(bytes: usize) -> Work {
+    let Work::Append(mut batch) = append(1, 0) else { unreachable!() };
+    batch.events[0].key = Some(Bytes::from(vec![0; bytes / 2]));
+    batch.events[0].headers = vec![(String::new(), Bytes::from(vec![0; bytes - bytes / 2]))];
+    Work::Append(batch)
+}
+
 fn told(pairs: &[(usize, &str)]) -> Vec<(usize, String)> {
     pairs.iter().map(|(events, told)| (*events, (*told).to_owned())).collect()
 }
@@ -168,9 +176,11 @@ async fn a_group_is_bounded_in_batches_records_and_bytes() {
     bench.call(append(1, BYTES_MAX));
     bench.call(append(1, 1));
     bench.call(append(1, BYTES_MAX - 1));
+    bench.call(without_payload(BYTES_MAX));
+    bench.call(without_payload(1));
     settle().await;
     bench.told().await;
-    assert_eq!(bench.groups(), [1, GROUP_MAX, 1, 1, 1, 1, 2]);
+    assert_eq!(bench.groups(), [1, GROUP_MAX, 1, 1, 1, 1, 2, 1, 1]);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What a failed statement means: whether anything was written, and what cures it. Pure.
 
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{Severity, SqlState};
 
 use crate::error::{Error, Failure};
 
@@ -66,15 +66,16 @@ fn of_connection(cause: &tokio_postgres::Error) -> Error {
 /// An error of the answer to a commit: a refusal by the server is certain, silence is not.
 pub(super) fn of_commit(cause: &tokio_postgres::Error) -> Failure {
     match cause.as_db_error() {
-        Some(server) if !may_follow_the_commit(server.code()) => Failure::NotApplied(error(cause)),
+        Some(server) if is_rolled_back(server.parsed_severity(), server.code()) => Failure::NotApplied(error(cause)),
         _ => Failure::in_doubt("commit-unanswered", format!("{}; send the same batch again", text(cause))),
     }
 }
 
-// What a backend says when it is ended from outside can come after its commit.
-fn may_follow_the_commit(code: &SqlState) -> bool {
-    [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW, SqlState::QUERY_CANCELED]
-        .contains(code)
+// Only an ERROR says that the transaction was rolled back. What ends a session (FATAL) can come after its
+// commit, and what ends the server (PANIC: no room for its log, a disk that fails) after its commit was
+// written; both with codes that an ERROR has too. A wait that is cancelled may be the one behind a commit.
+fn is_rolled_back(severity: Option<Severity>, code: &SqlState) -> bool {
+    severity == Some(Severity::Error) && *code != SqlState::QUERY_CANCELED
 }
 
 /// A pool's error.
@@ -100,5 +101,26 @@ fn text(cause: &tokio_postgres::Error) -> String {
     match cause.source() {
         Some(source) => format!("{cause}: {source}"),
         None => cause.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_error_is_certain() {
+        for code in [SqlState::DISK_FULL, SqlState::IO_ERROR, SqlState::INTERNAL_ERROR, SqlState::UNIQUE_VIOLATION] {
+            assert!(is_rolled_back(Some(Severity::Error), &code), "{code:?}");
+            for severity in [Severity::Panic, Severity::Fatal, Severity::Warning, Severity::Notice] {
+                assert!(!is_rolled_back(Some(severity), &code), "{severity} {code:?}");
+            }
+            assert!(!is_rolled_back(None, &code), "{code:?}");
+        }
+        for code in [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT]
+        {
+            assert!(!is_rolled_back(Some(Severity::Fatal), &code), "{code:?}");
+        }
+        assert!(!is_rolled_back(Some(Severity::Error), &SqlState::QUERY_CANCELED));
     }
 }

@@ -268,41 +268,19 @@ impl Laid {
     }
 
     async fn commit(&self, server: &Server, session: &Session) -> Result<(), Failure> {
-        let columns = Columns::of(&self.records).map_err(Failure::NotApplied)?;
-        let texts = &server.statements;
         let prepared = async {
-            Ok::<_, Error>((
-                session.prepared(&texts.insert_records).await?,
-                session.prepared(&texts.update_log).await?,
-                session.prepared(&texts.set_cursors).await?,
-                session.prepared(&texts.next_commit).await?,
-                self.stored_fence()?,
-                rows::signed(self.row.prefix.count)?,
-            ))
+            let statement = session.prepared(&server.statements.write_locked).await?;
+            let count = rows::signed(self.row.prefix.count)?;
+            Ok::<_, Error>((statement, Columns::of(&self.records)?, self.stored_fence()?, count))
         };
-        let (insert, update, cursors, next, fence, count) = prepared.await.map_err(Failure::NotApplied)?;
-        let number = self.row.number;
-        let inserting = async {
-            if self.records.is_empty() { Ok(0) } else { session.run(&insert, &columns.values(&number)).await }
-        };
+        let (statement, columns, fence, count) = prepared.await.map_err(Failure::NotApplied)?;
         let names: Vec<&str> = self.cursors.keys().map(String::as_str).collect();
-        let values: Vec<&[u8]> = self.cursors.values().map(Bytes::as_ref).collect();
-        let setting: [Value<'_>; 2] = [&names, &values];
-        let moving = async { if names.is_empty() { Ok(0) } else { session.run(&cursors, &setting).await } };
+        let cursors: Vec<&[u8]> = self.cursors.values().map(Bytes::as_ref).collect();
         let digest = self.row.prefix.digest.as_bytes().as_slice();
-        let updated: [Value<'_>; 4] = [&number, &count, &digest, &fence];
-        session
-            .commit_with(async {
-                let (inserted, moved, updated, counted) = tokio::join!(
-                    biased;
-                    inserting,
-                    moving,
-                    session.run(&update, &updated),
-                    session.rows(&next, &[]),
-                );
-                inserted.and(moved).and(updated).and(counted.map(drop))
-            })
-            .await
+        let mut values = columns.values(&self.row.number).to_vec();
+        let changes: [Value<'_>; 5] = [&count, &digest, &fence, &names, &cursors];
+        values.extend(changes);
+        session.commit_with(async { session.run(&statement, &values).await.map(drop) }).await
     }
 
     /// Writes by one statement, unless the log has changed or holds one of these ids; says whether.

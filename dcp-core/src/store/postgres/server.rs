@@ -219,8 +219,9 @@ impl Session {
         done.map_err(|cause| fault::of_commit(&cause))
     }
 
-    /// Sends the last statements and, in the same breath, the commit: if one of them fails, the
-    /// server turns the commit into a rollback, so that its failure is certain.
+    /// Sends the last statement and, in the same breath, the commit: if the statement fails at the server,
+    /// that turns the commit into a rollback. One that fails before it is sent leaves nothing of itself for
+    /// the commit to keep; what was written before it must not need it. Either way its failure is certain.
     pub(super) async fn commit_with(&self, last: impl Future<Output = Result<(), Error>>) -> Result<(), Failure> {
         let connection = self.connection().map_err(Failure::NotApplied)?;
         self.committing.store(true, Ordering::SeqCst);

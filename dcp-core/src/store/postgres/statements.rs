@@ -25,7 +25,9 @@ pub(super) struct Statements {
     pub(super) versions: String,
     /// Where ids are held, in some logs.
     pub(super) sightings: String,
-    pub(super) insert_records: String,
+    /// Writes records ($1 to $12), the row ($13 to $15) and cursors ($16, $17) of a log that is locked. One
+    /// statement: what fails before it is sent leaves nothing of it for the commit to keep.
+    pub(super) write_locked: String,
     /// Writes records ($1 to $12) and the log's row ($20 to $22), if the row still is as it was ($13 to
     /// $18) and nothing in the store has one of the ids ($19).
     pub(super) write_at_once: String,
@@ -33,8 +35,6 @@ pub(super) struct Statements {
     pub(super) write_one_at_once: String,
     /// The same as for any number, with cursors ($23, $24).
     pub(super) write_with_cursors: String,
-    pub(super) update_log: String,
-    pub(super) set_cursors: String,
     pub(super) next_commit: String,
     pub(super) cursor: String,
     /// The digest of a log up to a record.
@@ -89,25 +89,19 @@ impl Statements {
                 "WITH held AS MATERIALIZED (SELECT log_id, rank, id, epoch, version, content \
                  FROM {schema}.records WHERE id = ANY ($1)) SELECT * FROM held WHERE log_id = ANY ($2)"
             ),
-            insert_records: format!(
-                "WITH moved AS (SELECT $1::int AS log_id) \
-                 INSERT INTO {schema}.records ({RECORD_COLUMNS}) SELECT moved.log_id, {RECORDS_GIVEN}"
+            write_locked: format!(
+                "WITH moved AS (\
+                 UPDATE {schema}.logs SET records = $13, digest = $14, fence = $15 WHERE log_id = $1 \
+                 RETURNING log_id, nextval('{schema}.commits')\
+                 ){} INSERT INTO {schema}.records ({RECORD_COLUMNS}) SELECT moved.log_id, {RECORDS_GIVEN}",
+                keep_cursors(schema, "$16::text[], $17::bytea[]")
             ),
             write_at_once: write_at_once(schema, "", RECORDS_GIVEN),
             write_one_at_once: write_at_once(schema, "", "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 FROM moved"),
             write_with_cursors: write_at_once(
                 schema,
-                &format!(
-                    ", kept AS (INSERT INTO {schema}.cursors (name, value) \
-                     SELECT n.* FROM moved, unnest($23::text[], $24::bytea[]) AS n \
-                     ON CONFLICT (name) DO UPDATE SET value = excluded.value)"
-                ),
+                &keep_cursors(schema, "$23::text[], $24::bytea[]"),
                 RECORDS_GIVEN,
-            ),
-            update_log: format!("UPDATE {schema}.logs SET records = $2, digest = $3, fence = $4 WHERE log_id = $1"),
-            set_cursors: format!(
-                "INSERT INTO {schema}.cursors (name, value) SELECT * FROM unnest($1::text[], $2::bytea[]) \
-                 ON CONFLICT (name) DO UPDATE SET value = excluded.value"
             ),
             next_commit: format!("SELECT nextval('{schema}.commits')"),
             cursor: format!("SELECT value FROM {schema}.cursors WHERE name = $1"),
@@ -145,10 +139,17 @@ fn set_sessions(schema: &str) -> String {
 fn records(schema: &str) -> String {
     format!(
         "SELECT {READ_COLUMNS} FROM (SELECT {READ_COLUMNS}, \
-         sum(octet_length(payload) + octet_length(headers)) OVER (ORDER BY rank ROWS UNBOUNDED PRECEDING) \
+         sum(octet_length(payload) + octet_length(headers) + coalesce(octet_length(key), 0)) OVER (ORDER BY rank ROWS UNBOUNDED PRECEDING) \
          AS bytes FROM {schema}.records WHERE log_id = (SELECT log_id FROM {schema}.logs \
          WHERE scope = $1 AND origin = $2 AND partition = $3) AND rank > $4 ORDER BY rank LIMIT $5\
          ) page WHERE bytes <= $6 OR rank = $4 + 1 ORDER BY rank"
+    )
+}
+
+fn keep_cursors(schema: &str, given: &str) -> String {
+    format!(
+        ", kept AS (INSERT INTO {schema}.cursors (name, value) SELECT n.* FROM moved, unnest({given}) AS n \
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value)"
     )
 }
 

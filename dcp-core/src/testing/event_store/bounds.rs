@@ -10,7 +10,8 @@ use crate::event::{NewEvent, Record, StreamId, Version};
 use crate::ids::CursorName;
 use crate::ownership::Epoch;
 use crate::ports::event_store::{
-    BATCH_MAX_EVENTS, CURSOR_MAX_BYTES, CopyBatch, Cursor, EVENT_MAX_BYTES, OwnerBatch, STREAM_MAX_BYTES,
+    BATCH_MAX_BYTES, BATCH_MAX_EVENTS, CURSOR_MAX_BYTES, CopyBatch, Cursor, EVENT_MAX_BYTES, OwnerBatch,
+    STREAM_MAX_BYTES,
 };
 use crate::position::PrefixDigest;
 use crate::testing::Violation;
@@ -28,6 +29,7 @@ fn too_large() -> Vec<(&'static str, Vec<NewEvent>, usize)> {
         ("a header above the bound", vec![sized(1, EVENT_MAX_BYTES - 1).with_header("name", Bytes::new())], 1),
         ("a stream above the bound", vec![NewEvent::new(event_id(1), long, "long", Bytes::new())], 1),
         ("a batch above the bound", vec![event(1); BATCH_MAX_EVENTS + 1], 1),
+        ("a batch of too many bytes", vec![sized(1, EVENT_MAX_BYTES); BATCH_MAX_BYTES / EVENT_MAX_BYTES + 1], 1),
     ]
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use dcp_core::Error;
-use testbed::catalog::recipe;
+use testbed::catalog::{Recipe, recipe};
 use testbed::{Bed, Kept, Server, Wanted};
 
 use crate::drill::progress::Say;
@@ -23,9 +23,18 @@ impl fmt::Display for Cluster {
     }
 }
 
+fn known(kind: StoreKind) -> Result<&'static Recipe, Error> {
+    recipe(kind.name()).ok_or_else(|| Error::invalid("no-recipe", format!("the testbed has no {}", kind.name())))
+}
+
+pub(super) fn check(kind: StoreKind, out: &Path) -> Result<(), Error> {
+    let unseen = |cause| Error::stopped("unwritable-folder", format!("{}: {cause}", out.display()));
+    let place = out.canonicalize().map_err(unseen)?;
+    testbed::can_keep(known(kind)?, &place).map_err(|error| of(&error))
+}
+
 pub(super) fn obtain(kind: StoreKind, say: &Say) -> Result<(), Error> {
-    let of_kind = recipe(kind.name());
-    let of_kind = of_kind.ok_or_else(|| Error::invalid("no-recipe", format!("the testbed has no {}", kind.name())))?;
+    let of_kind = known(kind)?;
     if let Some(missing) = testbed::missing(of_kind) {
         return Err(of(&missing));
     }
@@ -93,6 +102,7 @@ fn of(error: &testbed::Error) -> Error {
     let said = error.to_string();
     match error {
         testbed::Error::Missing { .. } => Error::invalid("tool-missing", said),
+        testbed::Error::Place { .. } => Error::invalid("bad-folder", said),
         testbed::Error::Kept { why: Kept::InUse, .. } => Error::refused("in-use", said),
         testbed::Error::Kept { .. } => Error::refused("other-servers", said),
         testbed::Error::NotReady { .. } => Error::stopped("server-not-ready", said),

@@ -23,6 +23,10 @@ pub(super) fn obtain(kind: StoreKind, _: &Say) -> Result<(), Error> {
     Err(not_built(kind))
 }
 
+pub(super) fn check(kind: StoreKind, _: &Path) -> Result<(), Error> {
+    Err(not_built(kind))
+}
+
 fn not_built(kind: StoreKind) -> Error {
     Error::invalid("not-built", format!("{}: built without the feature `servers` of `examples`", kind.name()))
 }

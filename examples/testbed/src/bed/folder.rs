@@ -3,11 +3,14 @@
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use crate::deadline::Deadline;
 use crate::error::{Error, Kept};
 
 const PREFIX: &str = "testbed-";
 const LOCK: &str = "in-use";
+const FREE_WITHIN: Duration = Duration::from_secs(1);
 
 /// A folder that nobody else uses.
 #[derive(Debug)]
@@ -38,10 +41,15 @@ impl Folder {
     fn hold(path: PathBuf, stays: bool) -> Result<Self, Error> {
         let lock = path.join(LOCK);
         let held = File::create(&lock).map_err(Error::path("create", &lock))?;
-        match held.try_lock() {
-            Ok(()) => Ok(Self { path, stays, _held: held }),
-            Err(TryLockError::WouldBlock) => Err(Error::Kept { folder: path, why: Kept::InUse }),
-            Err(TryLockError::Error(error)) => Err(Error::path("lock", &lock)(error)),
+        // An owner that was killed a moment ago is still on its way out.
+        let deadline = Deadline::within(FREE_WITHIN);
+        loop {
+            match held.try_lock() {
+                Ok(()) => return Ok(Self { path, stays, _held: held }),
+                Err(TryLockError::WouldBlock) if deadline.another_try() => {}
+                Err(TryLockError::WouldBlock) => return Err(Error::Kept { folder: path, why: Kept::InUse }),
+                Err(TryLockError::Error(error)) => return Err(Error::path("lock", &lock)(error)),
+            }
         }
     }
 

@@ -54,7 +54,8 @@ pub(super) fn of(group: &Group, ground: &Ground<'_>) -> Result<Vec<Member>, Erro
             set(&format!("port:{port}"), taken.number().to_string());
         }
         for (placeholder, first, others) in group.recipe.by_member {
-            set(placeholder, if at == 0 { *first } else { *others }.to_owned());
+            let text = render(if at == 0 { first } else { others }, &values)?;
+            values.insert((*placeholder).to_owned(), text);
         }
         members.push(Member {
             name: name.clone(),

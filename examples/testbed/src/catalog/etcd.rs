@@ -14,6 +14,8 @@ pub(super) const ETCD: Recipe = Recipe {
         sums: include_str!("../../recipes/etcd/go.sum"),
         binary: "etcd",
     },
+    not_in_home: "",
+    not_in_data: "",
     tools: &[],
     ports: &["client", "peer"],
     by_member: &[],

@@ -25,6 +25,10 @@ pub(super) const KAFKA: Recipe = Recipe {
         ],
         checksums: include_str!("../../recipes/kafka/jars.sha256"),
     },
+    // It stands in a class path.
+    not_in_home: ":*;",
+    // A list of folders has commas; a file of properties has escapes; the place of the log's settings is a URI.
+    not_in_data: ",\\%#?$",
     tools: &[JAVA],
     // `front` is where clients of the listener `proxied` are sent: a proxy has to stand there.
     ports: &["plain", "scram", "tls", "proxied", "front", "controller"],

@@ -26,6 +26,9 @@ pub(super) const POSTGRES: Recipe = Recipe {
             },
         ],
     },
+    // initdb puts its own place into a line of the shell, in quotes.
+    not_in_home: "\"$`\\",
+    not_in_data: "",
     tools: &[],
     ports: &["sql"],
     by_member: &[],
@@ -44,7 +47,13 @@ pub(super) const POSTGRES: Recipe = Recipe {
             "--locale=C",
             "--no-sync",
         ],
-        &["sh", "-c", "{home}/bin/postgres --single -D {data}/cluster postgres < {data}/roles.sql"],
+        &[
+            "sh",
+            "-c",
+            "exec \"$0/bin/postgres\" --single -D \"$1/cluster\" postgres < \"$1/roles.sql\"",
+            "{home}",
+            "{data}",
+        ],
     ],
     // Shared memory in files of the data directory, so that a killed server leaves none behind.
     // fsync stays on: a test that kills the server must not depend on its being off.

@@ -16,6 +16,10 @@ pub struct Recipe {
     pub version: &'static str,
     /// Where it comes from.
     pub obtain: Obtain,
+    /// Characters that it does not stand in the path of the folder it was obtained to.
+    pub not_in_home: &'static str,
+    /// Characters that it does not stand in the path of its data.
+    pub not_in_data: &'static str,
     /// What must be installed to run it.
     pub tools: &'static [Tool],
     /// Names of the ports that each member gets on loopback.

@@ -33,7 +33,8 @@ impl Disk {
         let mut held = Supervised::start(&doing, &command, log)?;
         let deadline = Deadline::within(MOUNTED_WITHIN);
         let mounts = format!("/proc/{}/mounts", held.pid());
-        let mounted = || fs::read_to_string(&mounts).is_ok_and(|mounts| mounts.contains(&format!(" {place} tmpfs ")));
+        let shown = format!(" {} tmpfs ", escaped(&place));
+        let mounted = || fs::read_to_string(&mounts).is_ok_and(|mounts| mounts.contains(&shown));
         while !mounted() {
             if held.ended().is_some() || !deadline.another_try() {
                 let why = std::io::Error::other(super::tail(log));
@@ -52,4 +53,14 @@ impl Disk {
     pub(crate) fn entering(&self) -> Vec<String> {
         vec!["nsenter".to_owned(), format!("--mount=/proc/{}/ns/mnt", self.pid), "--".to_owned()]
     }
+}
+
+// As the table of mounts has it.
+fn escaped(place: &str) -> String {
+    let each = |letter: char| match letter {
+        ' ' => "\\040".to_owned(),
+        '\\' => "\\134".to_owned(),
+        other => other.to_string(),
+    };
+    place.chars().map(each).collect()
 }

@@ -35,7 +35,7 @@ impl Server {
         let disk = self.member.disk.as_ref().ok_or_else(none)?;
         let words = disk.entering();
         let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).args(["sh", "-c", &format!("cd {} && {script}", disk.at().display())]);
+        command.args(&words[1..]).args(["sh", "-c", &format!("cd \"$1\" && {script}"), "sh"]).arg(disk.at());
         obtain::run(&command, &self.member.data, "fill the disk", &|_| {})
     }
 

@@ -1,19 +1,18 @@
 //! One server of a layout: its name, its ports, its place, and its recipe filled in.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-use super::Disk;
 use super::wrapping::{namespace, wrapped};
+use super::{Disk, holders};
 use crate::catalog::Recipe;
 use crate::error::Error;
 use crate::obtain;
 use crate::ports::Port;
-use crate::supervise;
 use crate::template::{Values, render};
 use crate::tls::write_private;
 
@@ -99,10 +98,8 @@ impl Member {
     /// Waits until nothing runs of a server that an owner before this one has started here, and removes what
     /// a killed one has left and would take for a sign of life.
     pub(crate) fn clear(&self) -> Result<(), Error> {
-        let log = self.log();
         // Every process of a server holds its log, locked: the supervisor of a killed owner may still be at work.
-        let held = File::options().create(true).append(true).open(&log).map_err(Error::path("open", &log))?;
-        supervise::hold(&held).map_err(Error::path("lock", &log))?;
+        holders::clear(&self.log())?;
         for name in self.recipe.left_by_a_kill {
             let path = self.data.join(name);
             match fs::remove_file(&path) {

@@ -103,7 +103,7 @@ impl Supervised {
         true
     }
 
-    // The server carries a death signal against this, and its next start waits until it holds the log.
+    // The server carries a death signal against this. What of it was stopped may stay; its next start kills that.
     fn note_supervisor_gone(&mut self) {
         self.ended = Some("with its supervisor, which was killed".to_owned());
     }
@@ -120,7 +120,13 @@ impl Supervised {
                 self.note(&line);
                 Ok(line)
             }
-            Err(_) => Err(self.refused(order, format!("nothing for {} s", ANSWERS_WITHIN.as_secs()))),
+            Err(RecvTimeoutError::Disconnected) => {
+                self.note_supervisor_gone();
+                Err(self.refused(order, "nothing: it was killed".to_owned()))
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                Err(self.refused(order, format!("nothing for {} s", ANSWERS_WITHIN.as_secs())))
+            }
         }
     }
 

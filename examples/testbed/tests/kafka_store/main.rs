@@ -16,28 +16,16 @@ mod writers;
 
 use std::process::ExitCode;
 
-use dcp_core::testing::{Clause, broker_admin, event_store};
-use testbed::harness::{self, Case};
+use dcp_core::testing::{broker_admin, event_store};
+use testbed::harness::{self, Case, Clauses};
 
 use broker::{NEEDS, OnBroker, TopicsOnBroker, block_on};
 
 fn main() -> ExitCode {
-    let of_store = event_store::clauses::<OnBroker>().into_iter().map(|clause| (name("kafka", &clause), clause));
-    let of_admin = broker_admin::clauses::<TopicsOnBroker>().into_iter();
-    let of_admin = of_admin.map(|clause| (name("kafka_topics", &clause), clause));
-    let clauses: Vec<(String, Clause)> = of_store.chain(of_admin).collect();
-    let runs: Vec<_> = clauses
-        .iter()
-        .map(|(_, clause)| {
-            || {
-                if let Err(violation) = block_on((clause.run)()) {
-                    panic!("{} ({}): {violation}", clause.id, clause.demands);
-                }
-            }
-        })
-        .collect();
-    let mut cases: Vec<Case<'_>> =
-        clauses.iter().zip(&runs).map(|((name, _), run)| Case { name, needs: NEEDS, run }).collect();
+    let of_store = Clauses::new("kafka", event_store::clauses::<OnBroker>(), block_on);
+    let of_admin = Clauses::new("kafka_topics", broker_admin::clauses::<TopicsOnBroker>(), block_on);
+    let mut cases = of_store.cases(NEEDS);
+    cases.extend(of_admin.cases(NEEDS));
     let more: [(&str, &dyn Fn()); 23] = [
         ("writers::overtaken_by_another_process", &writers::overtaken),
         ("writers::find_what_was_mirrored_elsewhere", &writers::mirrored_elsewhere),
@@ -65,11 +53,4 @@ fn main() -> ExitCode {
     ];
     cases.extend(more.map(|(name, run)| Case { name, needs: NEEDS, run }));
     harness::run(&cases)
-}
-
-// As the macro would name it: `kafka::e1_what_append_answered_is_read_back`.
-fn name(module: &str, clause: &Clause) -> String {
-    let words = clause.demands.split(|letter: char| !letter.is_ascii_alphanumeric());
-    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
-    format!("{module}::{}_{}", clause.id.to_lowercase(), words.join("_").to_lowercase())
 }

@@ -19,27 +19,14 @@ mod turns;
 
 use std::process::ExitCode;
 
-use dcp_core::testing::Clause;
 use dcp_core::testing::event_store::clauses;
-use testbed::harness::{self, Case};
+use testbed::harness::{self, Case, Clauses};
 
 use server::{NEEDS, OnServer, block_on};
 
 fn main() -> ExitCode {
-    let clauses: Vec<(String, Clause)> =
-        clauses::<OnServer>().into_iter().map(|clause| (name(&clause), clause)).collect();
-    let runs: Vec<_> = clauses
-        .iter()
-        .map(|(_, clause)| {
-            || {
-                if let Err(violation) = block_on((clause.run)()) {
-                    panic!("{} ({}): {violation}", clause.id, clause.demands);
-                }
-            }
-        })
-        .collect();
-    let mut cases: Vec<Case<'_>> =
-        clauses.iter().zip(&runs).map(|((name, _), run)| Case { name, needs: NEEDS, run }).collect();
+    let clauses = Clauses::new("postgres", clauses::<OnServer>(), block_on);
+    let mut cases = clauses.cases(NEEDS);
     cases.extend([
         Case { name: "readers::miss_nothing_while_transactions_are_held", needs: NEEDS, run: &readers::held },
         Case { name: "crashes::what_was_answered_is_there_once", needs: NEEDS, run: &crashes::a_hundred_times },
@@ -54,11 +41,4 @@ fn main() -> ExitCode {
         Case { name: "clocks::of_the_server_decide_nothing", needs: NEEDS, run: &clocks::far_off },
     ]);
     harness::run(&cases)
-}
-
-// As the macro would name it: `postgres::e1_what_append_answered_is_read_back`.
-fn name(clause: &Clause) -> String {
-    let words = clause.demands.split(|letter: char| !letter.is_ascii_alphanumeric());
-    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
-    format!("postgres::{}_{}", clause.id.to_lowercase(), words.join("_").to_lowercase())
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use testbed::harness::Case;
-use testbed::{Bed, Error, Kept, Wanted, supervise};
+use testbed::{Bed, Error, Kept, SMALL_DISKS, Wanted, supervise};
 
 use crate::speak::Marker;
 
@@ -19,6 +19,11 @@ pub(crate) const CASES: &[Case<'_>] = &[
         run: &|| survives("postgres"),
     },
     Case { name: "kept::kafka_is_there_after_a_kill_of_its_owner", needs: &["kafka"], run: &|| survives("kafka") },
+    Case { name: "kept::postgres_in_a_folder_of_an_odd_name", needs: &["postgres"], run: &|| odd_name("postgres") },
+    Case { name: "kept::kafka_in_a_folder_of_an_odd_name", needs: &["kafka"], run: &|| odd_name("kafka") },
+    Case { name: "kept::etcd_in_a_folder_of_an_odd_name", needs: &["etcd"], run: &|| odd_name("etcd") },
+    Case { name: "kept::a_disk_in_a_folder_of_an_odd_name", needs: &["postgres", SMALL_DISKS], run: &odd_disk },
+    Case { name: "kept::a_folder_that_kafka_does_not_stand_is_refused", needs: &["kafka"], run: &refused },
     Case { name: "kept::etcd_is_there_after_a_kill_of_its_owner", needs: &["etcd"], run: &|| survives("etcd") },
 ];
 
@@ -61,4 +66,34 @@ fn survives(kind: &str) {
     assert!(folder.exists());
     let bed = opened(&folder, kind).unwrap();
     Marker::of(&bed.servers()[0]).find("before the crash");
+}
+
+// Whatever a path holds is a path: for the shell, for placeholders, for the table of mounts.
+const ODD: &str = "a b{c} $(d)'";
+
+fn odd_name(kind: &str) {
+    let base = tempfile::tempdir().unwrap();
+    let name = if kind == "kafka" { "a b{c}" } else { ODD };
+    let bed = opened(&base.path().join(name), kind).unwrap();
+    let server = &bed.servers()[0];
+    Marker::of(server).write("within");
+    server.kill().unwrap();
+    server.start().unwrap();
+    Marker::of(server).find("within");
+}
+
+fn odd_disk() {
+    let base = tempfile::tempdir().unwrap();
+    let wanted = Wanted::one("postgres").with_disks_of(192 << 20);
+    let bed = Bed::open(&base.path().join(ODD), &wanted, &|_| {}).unwrap();
+    bed.servers()[0].fill_disk().unwrap();
+    bed.servers()[0].free_disk().unwrap();
+}
+
+fn refused() {
+    let base = tempfile::tempdir().unwrap();
+    let folder = base.path().join("a,b");
+    let refused = opened(&folder, "kafka").unwrap_err();
+    assert!(matches!(refused, Error::Place { .. }), "{refused}");
+    assert!(!folder.join("bed.json").exists() && !folder.join("kafka-a").exists());
 }

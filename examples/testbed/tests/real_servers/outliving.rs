@@ -8,6 +8,8 @@ use std::time::Duration;
 use testbed::harness::Case;
 use testbed::{Bed, NAMESPACES, Wanted, supervise};
 
+use crate::speak::Marker;
+
 /// The first argument of the process that owns servers and is killed.
 pub(crate) const OWNER: &str = "own-servers";
 
@@ -33,6 +35,11 @@ pub(crate) const CASES: &[Case<'_>] = &[
     },
     Case { name: "supervisor::killed_takes_postgres_with_it", needs: &["postgres"], run: &supervisor_killed },
     Case { name: "supervisor::killed_is_noticed_by_its_owner", needs: &["etcd"], run: &supervisor_missed },
+    Case {
+        name: "supervisor::killed_over_a_stopped_postgres_leaves_nothing_in_the_way",
+        needs: &["postgres"],
+        run: &supervisor_killed_over_a_stopped_one,
+    },
 ];
 
 /// Starts a server, says where it is, and waits to be killed.
@@ -147,22 +154,26 @@ fn network_gone() {
 fn supervisor_killed() {
     let owner = owner("postgres", "run");
     let below = family(owner.process.id());
-    let table = table();
-    let supervisor = table.iter().find(|(pid, _)| *pid == owner.server).unwrap().1;
+    let supervisor = supervisor_of(owner.server);
     assert_ne!(supervisor, owner.process.id());
-    let kill = Command::new("kill").args(["-KILL", &supervisor.to_string()]).status().unwrap();
-    assert!(kill.success());
+    kill(supervisor);
     let rest: Vec<_> = below.into_iter().filter(|pid| *pid != owner.process.id()).collect();
     assert!(all_gone(&rest), "something of {rest:?} is left");
+}
+
+fn supervisor_of(server: u32) -> u32 {
+    table().iter().find(|(there, _)| *there == server).unwrap().1
+}
+
+fn kill(pid: u32) {
+    assert!(Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap().success());
 }
 
 fn supervisor_missed() {
     let bed = Bed::start(&Wanted::one("etcd"), &|line| eprintln!("  {line}")).unwrap();
     let server = &bed.servers()[0];
-    let (pid, table) = (server.pid().unwrap(), table());
-    let supervisor = table.iter().find(|(there, _)| *there == pid).unwrap().1;
-    let kill = Command::new("kill").args(["-KILL", &supervisor.to_string()]).status().unwrap();
-    assert!(kill.success());
+    let pid = server.pid().unwrap();
+    kill(supervisor_of(pid));
     let noticed = (0..200).any(|_| {
         std::thread::sleep(Duration::from_millis(25));
         server.pid().is_none()
@@ -171,4 +182,24 @@ fn supervisor_missed() {
     server.start().unwrap();
     server.ask().unwrap();
     assert_ne!(server.pid(), Some(pid));
+}
+
+// Its workers are stopped in sessions of their own, and nobody is left who would kill them.
+fn supervisor_killed_over_a_stopped_one() {
+    let base = tempfile::tempdir().unwrap();
+    let folder = base.path().join("servers");
+    let open = || Bed::open(&folder, &Wanted::one("postgres"), &|line| eprintln!("  {line}"));
+    let bed = open().unwrap();
+    let server = &bed.servers()[0];
+    Marker::of(server).write("before the stop");
+    let (pid, supervisor) = (server.pid().unwrap(), supervisor_of(server.pid().unwrap()));
+    let below: Vec<_> = family(supervisor).into_iter().filter(|pid| *pid != supervisor).collect();
+    assert!(below.len() > 5, "Postgres forks: {below:?}");
+    server.pause().unwrap();
+    kill(supervisor);
+    drop(bed);
+    let bed = open().unwrap();
+    assert!(all_gone(&below), "something of {below:?} is left");
+    Marker::of(&bed.servers()[0]).find("before the stop");
+    assert_ne!(bed.servers()[0].pid(), Some(pid));
 }
