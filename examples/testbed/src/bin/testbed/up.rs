@@ -50,7 +50,10 @@ pub(crate) fn keep(layout: &Layout) -> ExitCode {
     let _already = rustix::process::setsid();
     let say = |said: &Said| {
         let line = serde_json::to_string(said).unwrap_or_default();
-        let _gone = writeln!(std::io::stdout(), "{line}");
+        if writeln!(std::io::stdout(), "{line}").is_err() {
+            // Who asked for the servers is gone before they serve: they end with this process.
+            std::process::exit(1);
+        }
     };
     match keeper::keep(&layout.wanted(), &say) {
         Ok(()) => ExitCode::SUCCESS,
