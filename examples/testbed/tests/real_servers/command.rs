@@ -12,6 +12,7 @@ use testbed::obtain;
 pub(crate) const CASES: &[Case<'_>] = &[
     Case { name: "command::up_status_logs_fault_run_down", needs: &["postgres"], run: &story },
     Case { name: "command::a_killed_keeper_takes_its_servers_with_it", needs: &["postgres"], run: &keeper_killed },
+    Case { name: "command::what_cannot_be_meant_is_refused", needs: &[], run: &refused },
     Case { name: "command::two_ups_have_one_keeper_and_down_ends_it", needs: &["postgres"], run: &two_ups },
 ];
 
@@ -90,6 +91,20 @@ fn keeper_killed() {
     place.json(&["up", "--only", "postgres", "--regions", "1", "--json"]);
 }
 
+fn refused() {
+    let cache = tempfile::tempdir().unwrap();
+    for (arguments, why) in [
+        (&["obtain", "--only", "postgrs"][..], "there is no server postgrs"),
+        (&["up", "--only", "kafka", "--regions", "0"], "no server in such a layout"),
+        (&["run", "--no-witness", "--regions", "0", "--", "true"], "no server in such a layout"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_testbed"));
+        let output = command.env("TESTBED_CACHE", cache.path()).args(arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(why), "{arguments:?}: {said}");
+    }
+}
+
 // The first is killed while it waits; the second meets a keeper that is on its way, or none any more.
 fn two_ups() {
     let place = Place::new();
@@ -118,4 +133,6 @@ fn two_ups() {
     });
     assert!(gone, "the keeper {keeping} is left");
     place.json(&["up", "--only", "postgres", "--regions", "1", "--json"]);
+    let other = place.testbed(&["run", "--brokers", "2", "--", "true"]);
+    assert!(!other.status.success(), "another layout than the one that is up");
 }
