@@ -48,7 +48,13 @@ enum Ending {
 /// is missing is listed as ignored, with the tool and its cure; with `--require-all` it fails.
 pub fn run(cases: &[Case<'_>]) -> ExitCode {
     supervise::if_asked();
-    let options = Options::of(std::env::args().skip(1));
+    let options = match Options::of(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(unknown) => {
+            eprintln!("error: unrecognized option {unknown}");
+            return ExitCode::from(2);
+        }
+    };
     let chosen: Vec<_> = cases.iter().filter(|case| options.chooses(case.name)).collect();
     if options.list {
         chosen.iter().for_each(|case| println!("{}: test", case.name));

@@ -2,6 +2,7 @@
 //! servers with it when it ends, however it ends. There is one for each cache directory.
 
 mod conversation;
+mod place;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -37,16 +38,18 @@ pub enum Said {
     Failed(String),
 }
 
-/// Starts the servers and keeps them until it is asked to let go; what it says goes to `say`.
+/// Starts the servers and keeps them until it is asked to let go; what it says goes to `say`, which ends this
+/// process if nobody listens any more: the servers then end with it.
 ///
 /// # Errors
-/// As [`Bed::start`]; or another keeper is there.
+/// As [`Bed::start`]; or another keeper is there, or on its way.
 pub fn keep(wanted: &Wanted, say: &(dyn Fn(&Said) + Sync)) -> Result<(), Error> {
     let socket = socket()?;
-    if UnixStream::connect(&socket).is_ok() {
+    // Held to the end, also through a start of minutes: two keepers never know of each other otherwise.
+    let Some(_alone) = place::take()? else {
         let cure = "cargo testbed down".to_owned();
-        return Err(Error::Missing { what: "room: a testbed is up already, which".to_owned(), cure });
-    }
+        return Err(Error::Missing { what: "room: a testbed is up or coming up, which".to_owned(), cure });
+    };
     let bed = Bed::start(wanted, &|line| say(&Said::Progress(line.to_owned())))?;
     // What a killed keeper has left.
     let _left = fs::remove_file(&socket);
@@ -85,12 +88,16 @@ pub fn status() -> Result<Option<Vec<State>>, Error> {
     ask(&Request::Status)
 }
 
-/// Lets the servers of the testbed that is up go; says which they were.
+/// Lets the servers of the testbed that is up go; says which they were: none of one that was still coming up,
+/// whose keeper is killed, and its servers with it.
 ///
 /// # Errors
 /// If it does not answer.
 pub fn down() -> Result<Option<Vec<State>>, Error> {
-    ask(&Request::Down)
+    match ask(&Request::Down)? {
+        None if place::kill_holder()? => Ok(Some(Vec::new())),
+        answered => Ok(answered),
+    }
 }
 
 /// Does something to one server of the testbed that is up.

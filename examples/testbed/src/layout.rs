@@ -93,6 +93,14 @@ impl Wanted {
         Self { disk_bytes: Some(bytes), ..self }
     }
 
+    /// The names of the servers that are wanted, in the order in which they are shown.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for a server that nobody knows, or if none is left.
+    pub fn servers(&self) -> Result<Vec<String>, Error> {
+        Ok(groups(self)?.into_iter().flat_map(|group| group.members).collect())
+    }
+
     /// Only the three members of the witness.
     #[must_use]
     pub fn witness() -> Self {
@@ -156,6 +164,14 @@ pub(crate) fn groups(wanted: &Wanted) -> Result<Vec<Group>, Error> {
         region: None,
         members: (1..=WITNESSES).map(|node| format!("witness-{node}")).collect(),
     }));
+    let members: Vec<_> = groups.iter().flat_map(|group| &group.members).collect();
+    // Region `a` with two brokers beside a region `a-2`.
+    let twice = members.iter().collect::<BTreeSet<_>>().len() < members.len();
+    if groups.is_empty() || twice {
+        let what = if twice { "place for two servers of one name" } else { "server in such a layout" };
+        let known = "one of each kind for each region, and a witness of etcd".to_owned();
+        return Err(Error::Unknown { what: what.to_owned(), known });
+    }
     Ok(groups)
 }
 
@@ -189,6 +205,8 @@ mod tests {
         for names in [&["a", "a"][..], &["West"], &["test"], &["witness"], &["a_b"], &[""]] {
             assert!(groups(&Wanted::one("etcd").in_regions(names)).is_err(), "{names:?}");
         }
+        assert!(groups(&Wanted { regions: 0, ..Wanted::one("kafka") }).is_err());
+        assert!(groups(&Wanted::brokers(2).in_regions(&["a", "a-2"])).is_err());
         assert!(groups(&Wanted { brokers: 0, ..Wanted::default() }).is_err());
     }
 }

@@ -11,25 +11,48 @@ pub(super) struct Options {
     skips: Vec<String>,
 }
 
+/// What changes how libtest prints and runs, with or without `=`.
+const PRINTING: [&str; 13] = [
+    "--nocapture",
+    "--no-capture",
+    "--show-output",
+    "--quiet",
+    "-q",
+    "--include-ignored",
+    "--report-time",
+    "--ensure-time",
+    "--test-threads",
+    "--format",
+    "--color",
+    "--logfile",
+    "--test",
+];
+
 impl Options {
-    pub(super) fn of(arguments: impl Iterator<Item = String>) -> Self {
+    /// Reads them; answers the first that libtest does not know either.
+    pub(super) fn of(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut options = Self::default();
         let mut arguments = arguments.peekable();
         while let Some(argument) = arguments.next() {
-            match argument.as_str() {
+            let (flag, value) = match argument.split_once('=') {
+                Some((flag, value)) if flag.starts_with("--") => (flag.to_owned(), Some(value.to_owned())),
+                _ => (argument, None),
+            };
+            match flag.as_str() {
                 "--list" => options.list = true,
                 "--exact" => options.exact = true,
                 "--ignored" => options.ignored_only = true,
                 "--require-all" => options.require_all = true,
-                "--skip" => options.skips.extend(arguments.next()),
-                "--test-threads" | "--format" | "--color" | "-Z" | "--logfile" => {
+                "--skip" => options.skips.extend(value.or_else(|| arguments.next())),
+                "--test-threads" | "--format" | "--color" | "-Z" | "--logfile" if value.is_none() => {
                     arguments.next();
                 }
-                flag if flag.starts_with('-') => {}
+                known if PRINTING.contains(&known) => {}
+                unknown if unknown.starts_with('-') => return Err(flag),
                 filter => options.filters.push(filter.to_owned()),
             }
         }
-        options
+        Ok(options)
     }
 
     /// No case is ignored from the start, so `--ignored` chooses none.
@@ -45,7 +68,7 @@ mod tests {
     use super::*;
 
     fn options(text: &str) -> Options {
-        Options::of(text.split_whitespace().map(str::to_owned))
+        Options::of(text.split_whitespace().map(str::to_owned)).unwrap()
     }
 
     #[test]
@@ -55,6 +78,10 @@ mod tests {
         assert!(!options("--test-threads 1 etcd").chooses("kafka::answers"));
         assert!(!options("--exact kafka").chooses("kafka::answers"));
         assert!(!options("--skip answers").chooses("kafka::answers"));
+        assert!(!options("--skip=answers").chooses("kafka::answers"));
+        assert!(options("--color=never --test-threads=1 kafka").chooses("kafka::answers"));
         assert!(!options("--ignored").chooses("kafka::answers"));
+        let unknown = Options::of(["kafka", "--require-al"].map(str::to_owned).into_iter());
+        assert_eq!(unknown, Err("--require-al".to_owned()));
     }
 }

@@ -1,7 +1,7 @@
 //! `cargo testbed` from the outside, with a cache directory of its own name space.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,6 +12,8 @@ use testbed::obtain;
 pub(crate) const CASES: &[Case<'_>] = &[
     Case { name: "command::up_status_logs_fault_run_down", needs: &["postgres"], run: &story },
     Case { name: "command::a_killed_keeper_takes_its_servers_with_it", needs: &["postgres"], run: &keeper_killed },
+    Case { name: "command::what_cannot_be_meant_is_refused", needs: &[], run: &refused },
+    Case { name: "command::two_ups_have_one_keeper_and_down_ends_it", needs: &["postgres"], run: &two_ups },
 ];
 
 struct Place(tempfile::TempDir);
@@ -87,4 +89,50 @@ fn keeper_killed() {
     assert!(gone, "the server is left");
     // What the keeper has left stands in nobody's way.
     place.json(&["up", "--only", "postgres", "--regions", "1", "--json"]);
+}
+
+fn refused() {
+    let cache = tempfile::tempdir().unwrap();
+    for (arguments, why) in [
+        (&["obtain", "--only", "postgrs"][..], "there is no server postgrs"),
+        (&["up", "--only", "kafka", "--regions", "0"], "no server in such a layout"),
+        (&["run", "--no-witness", "--regions", "0", "--", "true"], "no server in such a layout"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_testbed"));
+        let output = command.env("TESTBED_CACHE", cache.path()).args(arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(why), "{arguments:?}: {said}");
+    }
+}
+
+// The first is killed while it waits; the second meets a keeper that is on its way, or none any more.
+fn two_ups() {
+    let place = Place::new();
+    let up = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_testbed"));
+        command.env("TESTBED_CACHE", place.0.path()).args(["up", "--only", "postgres", "--regions", "1"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let lock = place.0.path().join("up").join("lock");
+    let keeper = || std::fs::read_to_string(&lock).unwrap_or_default().trim().parse::<u32>().ok();
+    let mut first = up();
+    while keeper().is_none() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let keeping = keeper().unwrap();
+    // Still coming up: nothing answers, and nobody else may start.
+    let other = place.testbed(&["keep", "--only", "postgres", "--regions", "1"]);
+    assert!(!other.status.success() && text(&other).contains("a testbed is up or coming up"), "{other:?}");
+    assert_eq!(keeper(), Some(keeping));
+    first.kill().unwrap();
+    first.wait().unwrap();
+    place.testbed(&["down"]);
+    let gone = (0..400).any(|_| {
+        std::thread::sleep(Duration::from_millis(25));
+        !Path::new(&format!("/proc/{keeping}")).exists()
+    });
+    assert!(gone, "the keeper {keeping} is left");
+    place.json(&["up", "--only", "postgres", "--regions", "1", "--json"]);
+    let other = place.testbed(&["run", "--brokers", "2", "--", "true"]);
+    assert!(!other.status.success(), "another layout than the one that is up");
 }

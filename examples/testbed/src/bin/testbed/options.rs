@@ -89,6 +89,11 @@ impl Layout {
         Wanted { only, regions, brokers, witness, namespaces, ..Wanted::default() }
     }
 
+    /// Whether anything of it was asked for; `run` takes what is up otherwise.
+    pub(crate) fn is_given(&self) -> bool {
+        self.wanted() != Wanted::default()
+    }
+
     /// The same as arguments again.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let mut arguments = vec![format!("--regions={}", self.regions), format!("--brokers={}", self.brokers)];

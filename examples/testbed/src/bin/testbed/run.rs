@@ -8,11 +8,17 @@ use testbed::{Address, Bed, Error, keeper};
 
 use crate::options::Command;
 use crate::progress::Shown;
+use crate::up;
 
 /// Runs it on the testbed that is up, or on one of its own that ends with it; ends with its exit code.
 pub(crate) fn run(options: &Command) -> Result<ExitCode, Error> {
     let (_own, addresses) = match keeper::status()? {
-        Some(states) => (None, states.into_iter().map(|state| state.address).collect()),
+        Some(states) => {
+            if options.layout.is_given() {
+                up::the_same(&options.layout.wanted().servers()?, &states)?;
+            }
+            (None, states.into_iter().map(|state| state.address).collect())
+        }
         None => {
             let shown = Shown::new();
             let bed = Bed::start(&options.layout.wanted(), &|line| shown.line(line))?;

@@ -5,8 +5,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, ExitCode, Stdio};
 
 use testbed::catalog::CATALOG;
-use testbed::keeper::{self, Said};
-use testbed::{Error, missing, obtain};
+use testbed::keeper::{self, Said, State};
+use testbed::{Error, Wanted, missing, obtain};
 
 use crate::options::Layout;
 use crate::progress::Shown;
@@ -14,7 +14,9 @@ use crate::show;
 
 /// Starts the keeper and waits until all servers serve.
 pub(crate) fn up(layout: &Layout) -> Result<ExitCode, Error> {
+    let names = layout.wanted().servers()?;
     if let Some(states) = keeper::status()? {
+        the_same(&names, &states)?;
         eprintln!("a testbed is up already");
         return Ok(show::states(Some(states), layout.json));
     }
@@ -50,7 +52,10 @@ pub(crate) fn keep(layout: &Layout) -> ExitCode {
     let _already = rustix::process::setsid();
     let say = |said: &Said| {
         let line = serde_json::to_string(said).unwrap_or_default();
-        let _gone = writeln!(std::io::stdout(), "{line}");
+        if writeln!(std::io::stdout(), "{line}").is_err() {
+            // Who asked for the servers is gone before they serve: they end with this process.
+            std::process::exit(1);
+        }
     };
     match keeper::keep(&layout.wanted(), &say) {
         Ok(()) => ExitCode::SUCCESS,
@@ -61,8 +66,20 @@ pub(crate) fn keep(layout: &Layout) -> ExitCode {
     }
 }
 
+/// Refuses a testbed that is up if it has other servers than those that are wanted.
+pub(crate) fn the_same(wanted: &[String], up: &[State]) -> Result<(), Error> {
+    let there: Vec<_> = up.iter().map(|state| state.address.name.clone()).collect();
+    if there == wanted {
+        return Ok(());
+    }
+    let what = format!("testbed of {} (cure: cargo testbed down)", wanted.join(", "));
+    Err(Error::Unknown { what, known: format!("one up of {}", there.join(", ")) })
+}
+
 /// Obtains the servers, and names all that is missing for the others.
 pub(crate) fn obtain_all(only: &[String]) -> Result<ExitCode, Error> {
+    // A name that nobody knows is not nothing to do.
+    Wanted { only: only.to_vec(), ..Wanted::default() }.servers()?;
     let shown = Shown::new();
     let mut all = true;
     for recipe in CATALOG.into_iter().filter(|recipe| only.is_empty() || only.iter().any(|name| name == recipe.name)) {
