@@ -27,6 +27,7 @@
 mod backends;
 mod blocker;
 mod columns;
+mod demands;
 mod fault;
 mod group;
 mod log_writer;
@@ -111,7 +112,7 @@ impl PostgresEventStore {
     /// Brings the schema up to date, or makes it. Safe twice, and by several processes at once.
     ///
     /// # Errors
-    /// As [`PostgresEventStore::connect`].
+    /// As [`PostgresEventStore::connect`]; `Invalid` (`bad-pool`) as [`PostgresEventStore::from_pool`].
     pub async fn migrate(pool: Pool, settings: &PostgresEventSettings, entropy: &dyn Entropy) -> Result<(), Error> {
         settings.check()?;
         let server = Server::new(pool, settings);
@@ -124,19 +125,28 @@ impl PostgresEventStore {
         }
     }
 
-    /// Opens the store over a pool of the caller's, of at least two connections. They should have the
-    /// [options](PostgresEventSettings::session_options) of the store: a writer that the server does
-    /// not give up holds its partition's locks.
+    /// Opens the store over a pool of the caller's, of at least two connections: one is kept for reads
+    /// and for finding out who holds writers up. Each connection is asked once, when it is first used,
+    /// whether it has the time-outs of the store's [options](PostgresEventSettings::session_options), waits
+    /// for its commits to be durable (`synchronous_commit` is not `off`) and is encrypted, if the settings
+    /// say whom to trust. Whose certificate it is, is for the pool to see to.
     ///
     /// # Errors
-    /// As [`PostgresEventStore::connect`]; `Invalid` (`no-schema`) if it was not migrated.
+    /// As [`PostgresEventStore::connect`]; `Invalid` (`no-schema`) if it was not migrated; `Invalid`
+    /// (`bad-pool`) if the pool or a connection of it has not what is said above, with the cure: also of
+    /// reads and of writes, before anything was written, if that is so of a later connection.
     pub async fn from_pool(
         pool: Pool,
         settings: PostgresEventSettings,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, Error> {
         settings.check()?;
+        if pool.status().max_size < 2 {
+            let message = "the pool has one connection: a writer that is held up would hold up reads; allow it two";
+            return Err(Error::invalid("bad-pool", message));
+        }
         let server = Arc::new(Server::new(pool, &settings));
+        schema::refuse_standby(&server).await?;
         schema::check_version(&server, &settings.schema).await?;
         let incarnation = schema::identity(&server, &settings).await?.incarnation;
         let wakers = Arc::new(Wakers::default());

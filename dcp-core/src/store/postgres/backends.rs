@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use deadpool_postgres::StatementCache;
 
 /// Process ids by connection. The server tells one only to the connection itself, and a connection
-/// that waits for a lock can no longer ask: each is asked for when it is first used.
+/// that waits for a lock can no longer ask: each is asked for when it is first used. A connection that is
+/// known has what the store demands.
 ///
 /// A connection is known by the place of its statement cache, which nobody else gets while this holds
 /// on to it.

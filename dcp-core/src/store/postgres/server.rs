@@ -13,6 +13,7 @@ use tokio_postgres::{Row, Statement};
 
 use super::backends::Backends;
 use super::blocker::{self, Blocker};
+use super::demands::{self, Connection, Demands};
 use super::fault;
 use super::settings::PostgresEventSettings;
 use super::statements::Statements;
@@ -28,6 +29,7 @@ pub(super) struct Server {
     pub(super) statements: Statements,
     deadline: Duration,
     patience: Duration,
+    demands: Demands,
     backends: Backends,
     // One connection fewer than there are: writers that are held up leave one to reads, and to finding
     // out who holds them up.
@@ -39,6 +41,8 @@ pub(super) struct Server {
 #[derive(Debug)]
 pub(super) struct Session {
     connection: Option<Object>,
+    /// The process of the server that serves it.
+    backend: i32,
     committing: AtomicBool,
 }
 
@@ -58,6 +62,7 @@ impl Server {
             statements: Statements::in_schema(&settings.schema),
             deadline: settings.deadline,
             patience: settings.patience.min(settings.deadline / 4),
+            demands: Demands::of(settings),
             backends: Backends::default(),
             transactions,
         }
@@ -77,17 +82,15 @@ impl Server {
         let begun = async {
             let place =
                 self.transactions.acquire().await.map_err(|cause| Error::stopped("closed", cause.to_string()))?;
-            let session = self.session().await?;
-            let backend = self.backend(&session).await?;
-            Ok::<_, Error>((place, session, backend))
+            Ok::<_, Error>((place, self.session().await?))
         };
         let begun = within(self.deadline, begun).await.unwrap_or_else(|| Err(late(self.deadline)));
-        let (_place, session, backend) = begun.map_err(Failure::NotApplied)?;
+        let (_place, session) = begun.map_err(Failure::NotApplied)?;
         let holder = Mutex::new(None);
         let done = tokio::select! {
             biased;
             done = within(self.deadline, work(&session)) => done,
-            never = self.watch(backend, &holder) => match never {},
+            never = self.watch(session.backend, &holder) => match never {},
         };
         let holder = holder.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let done = match done {
@@ -107,20 +110,24 @@ impl Server {
         Ok(done)
     }
 
+    // A connection that is used for the first time is asked who serves it and what it has.
     async fn session(&self) -> Result<Session, Error> {
         let connection = self.pool.get().await.map_err(|cause| fault::of_pool(&cause))?;
-        Ok(Session { connection: Some(connection), committing: AtomicBool::new(false) })
+        let mut session = Session { connection: Some(connection), backend: 0, committing: AtomicBool::new(false) };
+        let known = self.backends.get(&session.connection()?.statement_cache);
+        session.backend = match known {
+            Some(pid) => pid,
+            None => self.admit(&session).await?,
+        };
+        Ok(session)
     }
 
-    async fn backend(&self, session: &Session) -> Result<i32, Error> {
-        let connection = &session.connection()?.statement_cache;
-        if let Some(pid) = self.backends.get(connection) {
-            return Ok(pid);
-        }
-        let rows = session.ask("SELECT pg_backend_pid()", &[]).await?;
-        let pid = rows.first().map(|row| row.get(0)).ok_or_else(|| fault::damaged("no answer"))?;
-        self.backends.note(connection, pid);
-        Ok(pid)
+    async fn admit(&self, session: &Session) -> Result<i32, Error> {
+        let rows = session.ask(demands::QUERY, &[]).await?;
+        let connection = Connection::read(rows.first().ok_or_else(|| fault::damaged("no answer"))?)?;
+        self.demands.judge(&connection)?;
+        self.backends.note(&session.connection()?.statement_cache, connection.pid);
+        Ok(connection.pid)
     }
 
     // Looks again and again for a session that this one waits for.

@@ -73,9 +73,9 @@ impl PostgresEventSettings {
         self
     }
 
-    /// What each connection of a pool should have among its `options`: time-outs by which the server
-    /// gives up with its client, and plans that hold while tables grow. A store that makes its own
-    /// pool sets it.
+    /// What each connection of a pool has to have among its `options`: time-outs by which the server
+    /// gives up with its client, commits that are durable when they are answered, and plans that hold
+    /// while tables grow (these are not asked for). A store that makes its own pool sets it.
     #[must_use]
     pub fn session_options(&self) -> String {
         let (whole, lock) = (self.deadline.as_millis(), (self.deadline * 3 / 4).as_millis());

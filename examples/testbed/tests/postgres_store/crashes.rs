@@ -64,14 +64,17 @@ async fn run() {
     }
     drop(store);
     let store = open(&schema).await.unwrap();
-    let mut events = 0;
+    let (mut events, mut in_doubt) = (0, 0);
     for (writer, Wrote { answered, doubts }) in answered {
         let held = read(&store, writer).await;
         assert_eq!(held.len() as u64, answered, "log {writer}: answered {answered}, {doubts} in doubt on the way");
         assert!(held.into_iter().eq((0..answered).map(|number| id(writer, number))), "log {writer}: another order");
         events += answered;
+        in_doubt += doubts;
     }
-    println!("{KILLS} kills of the server, {events} events answered: each is there once");
+    println!("{KILLS} kills of the server, {events} events answered, {in_doubt} batches in doubt: each is there once");
+    // Else the kills hit nothing, or nothing was written between them.
+    assert!(events >= u64::from(KILLS) && in_doubt > 0, "{events} events answered, {in_doubt} batches in doubt");
 }
 
 struct Wrote {

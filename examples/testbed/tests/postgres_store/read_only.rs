@@ -7,7 +7,8 @@ use dcp_core::ports::EventWriter;
 use dcp_core::{Error, ErrorKind, Failure};
 
 use crate::events::{assert_holds, batch, owner, session};
-use crate::server::{block_on, fresh_schema, open, server};
+use crate::pools::{over, settings};
+use crate::server::{block_on, config, fresh_schema, open, server};
 
 pub(crate) fn all() {
     block_on(async {
@@ -27,21 +28,43 @@ async fn assert_takes_none(writer: &dyn EventWriter, number: u64) {
     }
 }
 
-// Set while the store is open; sessions that are there already keep what they were told.
+// Set while the store is open; sessions that are there already keep what they were told, so that they
+// are ended.
 async fn by_settings() {
     let schema = fresh_schema();
     let store = open(&schema).await.unwrap();
-    owner(&store, 1).await.unwrap().append(batch(0, 0)).await.unwrap();
-    drop(store);
-    let (admin, _, _running) = session("switch").await;
+    let writer = owner(&store, 1).await.unwrap();
+    writer.append(batch(0, 0)).await.unwrap();
+    let (admin, pid, _running) = session("switch").await;
     admin.batch_execute("ALTER DATABASE postgres SET default_transaction_read_only = on").await.unwrap();
-    let error = open(&schema).await.unwrap_err();
+    let others = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                  WHERE backend_type = 'client backend' AND pid <> $1";
+    assert!(admin.query_one(others, &[&pid]).await.unwrap().get::<_, i64>(0) > 0);
+    let refused = until_refused(&*writer, 1).await;
+    let again = open(&schema).await;
+    // Reading goes on.
+    assert_holds(&store, 0..1).await;
     let back = "SET default_transaction_read_only = off; ALTER DATABASE postgres RESET default_transaction_read_only";
     admin.batch_execute(back).await.unwrap();
-    assert_refused(&error);
-    let store = open(&schema).await.unwrap();
-    owner(&store, 1).await.unwrap().append(batch(0, 1)).await.unwrap();
+    assert_refused(&refused);
+    assert_refused(&again.unwrap_err());
+    admin.query_one(others, &[&pid]).await.unwrap();
+    while let Err(failure) = writer.append(batch(0, 1)).await {
+        let waits = failure.not_applied().is_none_or(|error| error.kind() == ErrorKind::Retry);
+        assert!(waits, "{failure}");
+    }
     assert_holds(&store, 0..2).await;
+}
+
+// The first attempts may find connections whose end was not heard of yet.
+async fn until_refused(writer: &dyn EventWriter, number: u64) -> Error {
+    loop {
+        match writer.append(batch(0, number)).await {
+            Err(Failure::NotApplied(error)) if error.kind() != ErrorKind::Retry => return error,
+            Err(_) => {}
+            Ok(appended) => panic!("{appended:?}"),
+        }
+    }
 }
 
 fn restart() {
@@ -73,6 +96,8 @@ async fn in_recovery() {
     }
     assert_takes_none(&*writer, 1).await;
     assert_refused(open(&schema).await.as_ref().unwrap_err());
+    let given = settings(&schema);
+    assert_refused(&over(config(), &given.session_options(), 2, given).await.unwrap_err());
     assert_refused(owner(&store, 1).await.map(drop).unwrap_err().not_applied().unwrap());
     // Reading goes on.
     assert_holds(&store, 0..1).await;
