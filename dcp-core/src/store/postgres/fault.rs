@@ -9,8 +9,13 @@ pub(super) fn error(cause: &tokio_postgres::Error) -> Error {
     let Some(server) = cause.as_db_error() else {
         return of_connection(cause);
     };
-    let said = format!("{} ({})", server.message(), server.code().code());
-    match server.code() {
+    let place = server.where_().or(server.routine()).map_or_else(String::new, |place| format!(" at {place}"));
+    said(server.code(), &format!("{} ({}{place})", server.message(), server.code().code()))
+}
+
+// What a server's error means, by its code.
+fn said(code: &SqlState, said: &str) -> Error {
+    match code {
         &SqlState::READ_ONLY_SQL_TRANSACTION => Error::refused(
             "read-only-server",
             format!("{said}: the server is in recovery or read-only; connect to the primary"),
@@ -32,6 +37,21 @@ pub(super) fn error(cause: &tokio_postgres::Error) -> Error {
         &SqlState::LOCK_NOT_AVAILABLE => Error::retry(
             "lock-held",
             format!("{said}: another session holds the store's rows; pg_blocking_pids names it"),
+        ),
+        &SqlState::INVALID_CATALOG_NAME => {
+            Error::invalid("no-database", format!("{said}: create it, or correct the connection's `dbname`"))
+        }
+        &SqlState::INVALID_PARAMETER_VALUE => {
+            Error::invalid("bad-server-setting", format!("{said}: correct it in the connection's options or settings"))
+        }
+        // Somebody else made the same at the same time: the next attempt finds it.
+        &SqlState::DUPLICATE_SCHEMA | &SqlState::DUPLICATE_TABLE | &SqlState::DUPLICATE_OBJECT => {
+            Error::retry("server-refused", said)
+        }
+        // It is never otherwise by waiting.
+        code if code.code().starts_with("42") => Error::invalid(
+            "bad-statement",
+            format!("{said}: correct the schema's name, or what was changed in the schema or at the server"),
         ),
         // Time-outs, deadlocks, failed serialisation, a server that shuts down or starts, too many
         // connections: another attempt may pass.
@@ -107,6 +127,36 @@ fn text(cause: &tokio_postgres::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_waiting_does_not_cure_is_not_to_be_tried_again() {
+        use crate::error::ErrorKind::{Invalid, Refused, Retry};
+        for (code, kind, name) in [
+            ("3D000", Invalid, "no-database"),
+            ("22023", Invalid, "bad-server-setting"),
+            ("42601", Invalid, "bad-statement"),
+            ("42939", Invalid, "bad-statement"),
+            ("42883", Invalid, "bad-statement"),
+            ("42P01", Invalid, "no-schema"),
+            ("42703", Invalid, "no-schema"),
+            ("3F000", Invalid, "no-schema"),
+            ("42501", Refused, "not-permitted"),
+            ("42P06", Retry, "server-refused"),
+            ("42P07", Retry, "server-refused"),
+            ("42710", Retry, "server-refused"),
+            ("40001", Retry, "server-refused"),
+            ("40P01", Retry, "server-refused"),
+            ("57014", Retry, "server-refused"),
+            ("57P03", Retry, "server-refused"),
+            ("53300", Retry, "server-refused"),
+            ("55P03", Retry, "lock-held"),
+            ("53100", Retry, "disk-full"),
+        ] {
+            let error = said(&SqlState::from_code(code), &format!("what it said ({code})"));
+            assert_eq!((error.kind(), error.code()), (kind, name), "{code}");
+            assert!(error.message().contains(code), "{error}");
+        }
+    }
 
     #[test]
     fn only_an_error_is_certain() {

@@ -5,6 +5,9 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::ids::RegionId;
 
+/// Longest deadline.
+const DEADLINE_MAX: Duration = Duration::from_secs(3_600);
+
 /// Settings of a [`PostgresEventStore`](super::PostgresEventStore).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -43,14 +46,15 @@ impl PostgresEventSettings {
         }
     }
 
-    /// With another schema: a letter, then letters, digits and `_`, all lower case, at most 63.
+    /// With another schema: a letter, then letters, digits and `_`, all lower case, at most 63; not `pg_...`,
+    /// which the server keeps for itself.
     #[must_use]
     pub fn with_schema(mut self, schema: impl Into<String>) -> Self {
         self.schema = schema.into();
         self
     }
 
-    /// With another deadline, of at least 10 ms.
+    /// With another deadline, from 10 ms to an hour.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
@@ -78,7 +82,8 @@ impl PostgresEventSettings {
     /// while tables grow (these are not asked for). A store that makes its own pool sets it.
     #[must_use]
     pub fn session_options(&self) -> String {
-        let (whole, lock) = (self.deadline.as_millis(), (self.deadline * 3 / 4).as_millis());
+        let whole = self.deadline.min(DEADLINE_MAX).as_millis();
+        let lock = whole * 3 / 4;
         // A plan is kept with its statement. One that was made while a table was small would read it
         // from end to end for as long as the server does not notice that it has grown.
         format!(
@@ -98,17 +103,49 @@ impl PostgresEventSettings {
         let mut letters = self.schema.bytes();
         let lawful = letters.next().is_some_and(|first| first.is_ascii_lowercase())
             && letters.all(|next| next.is_ascii_lowercase() || next.is_ascii_digit() || next == b'_')
-            && self.schema.len() <= 63;
+            && self.schema.len() <= 63
+            && !self.schema.starts_with("pg_");
         if !lawful {
-            let message = format!("schema {:?}: a letter, then letters, digits and _, all lower case", self.schema);
+            let message = format!(
+                "schema {:?}: a letter, then letters, digits and _, all lower case, and not pg_...",
+                self.schema
+            );
             return Err(Error::invalid("bad-schema-name", message));
         }
-        if self.deadline < Duration::from_millis(10) || self.poll.min(self.patience) < Duration::from_millis(1) {
+        let lawful = (Duration::from_millis(10)..=DEADLINE_MAX).contains(&self.deadline);
+        if !lawful || self.poll.min(self.patience) < Duration::from_millis(1) {
             let Self { deadline, patience, poll, .. } = self;
             let message =
-                format!("deadline {deadline:?} (from 10 ms), patience {patience:?}, poll {poll:?} (from 1 ms)");
+                format!("deadline {deadline:?} (from 10 ms to 1 h), patience {patience:?}, poll {poll:?} (from 1 ms)");
             return Err(Error::invalid("bad-interval", message));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(settings: &PostgresEventSettings) -> Option<&'static str> {
+        settings.check().err().map(|error| if error.code() == "bad-interval" { "interval" } else { "name" })
+    }
+
+    #[test]
+    fn what_the_server_would_refuse_is_refused_at_once() {
+        let west = PostgresEventSettings::new(RegionId::new("west").unwrap());
+        assert_eq!(code(&west), None);
+        assert_eq!(code(&west.clone().with_schema("pgx")), None);
+        for name in ["pg_", "pg_store", "", "Upper", "1st", "with space"] {
+            assert_eq!(code(&west.clone().with_schema(name)), Some("name"), "{name}");
+        }
+        for deadline in [10, 3_600_000] {
+            assert_eq!(code(&west.clone().with_deadline(Duration::from_millis(deadline))), None);
+        }
+        for deadline in [Duration::MAX, Duration::from_millis(3_600_001), Duration::from_millis(9), Duration::ZERO] {
+            let settings = west.clone().with_deadline(deadline);
+            assert_eq!(code(&settings), Some("interval"), "{deadline:?}");
+            assert!(settings.session_options().contains("statement_timeout"));
+        }
     }
 }

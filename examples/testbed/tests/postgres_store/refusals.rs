@@ -17,6 +17,7 @@ pub(crate) fn all() {
         read_only().await;
         foreign_stores().await;
         bad_settings().await;
+        never_cured_by_waiting().await;
     });
 }
 
@@ -90,4 +91,17 @@ async fn bad_settings() {
     assert_eq!(open_as(config(), odd).await.unwrap_err().code(), "bad-schema-name");
     let hasty = PostgresEventSettings::new(west()).with_deadline(Duration::ZERO);
     assert_eq!(open_as(config(), hasty).await.unwrap_err().code(), "bad-interval");
+}
+
+async fn never_cured_by_waiting() {
+    let mut nowhere = config();
+    nowhere.dbname("nowhere");
+    refused(nowhere, ErrorKind::Invalid, "no-database").await;
+    let mut odd = config();
+    odd.options("-c geqo_threshold=1");
+    refused(odd, ErrorKind::Invalid, "bad-server-setting").await;
+    let endless = PostgresEventSettings::new(west()).with_deadline(Duration::MAX);
+    assert_eq!(open_as(config(), endless).await.unwrap_err().code(), "bad-interval");
+    let reserved = PostgresEventSettings::new(west()).with_schema("pg_store");
+    assert_eq!(open_as(config(), reserved).await.unwrap_err().code(), "bad-schema-name");
 }
