@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::parts::RecoveryParts;
+use crate::at_most::all_of;
 use crate::error::{Error, Failure};
 use crate::ids::{SliceRef, StepId};
 use crate::ownership::{Claim, Epoch, Evidence, Ownership, WriteGrant};
@@ -99,13 +100,13 @@ pub(super) async fn reseal(parts: &RecoveryParts, done: &BTreeMap<StepId, Facts>
         return Ok(());
     };
     let claimed: Vec<Claimed> = facts.get(CLAIMED).map_err(Failure::NotApplied)?;
-    for one in claimed {
+    all_of(claimed.iter().map(|one| async move {
         let head = parts.witness.ownership(&one.slice).await.map_err(Failure::NotApplied)?;
-        if let Some(grant) = head.filter(|head| head.owner == parts.region && head.epoch == one.epoch) {
-            let token = parts.token(&grant).map_err(Failure::NotApplied)?;
-            let guard = parts.appends.guard(&one.slice).map_err(Failure::NotApplied)?;
-            guard.seal(&token).await?;
-        }
-    }
-    Ok(())
+        let held = head.filter(|head| head.owner == parts.region && head.epoch == one.epoch);
+        let Some(grant) = held else { return Ok(()) };
+        let token = parts.token(&grant).map_err(Failure::NotApplied)?;
+        let guard = parts.appends.guard(&one.slice).map_err(Failure::NotApplied)?;
+        guard.seal(&token).await.map(drop)
+    }))
+    .await
 }

@@ -74,7 +74,7 @@ async fn get_ready(
 ) -> Result<Ready, Error> {
     let log = core.logs.get(&core.cluster, id).await?;
     log.check()?;
-    refuse_early(core, id, grant).await?;
+    judge_early(core, id, grant).await?;
     let record_max = topics::log_record_max(&core.cluster, &log.place.topic).await?;
     // What a predecessor left open is not waited for: it is ended when its id is taken.
     core.catch_up(&log, Until::Stable).await?;
@@ -144,8 +144,7 @@ pub(super) async fn seal(core: &Arc<Core>, logs: &[LogId], grant: &WriteGrant) -
     let logs: BTreeSet<_> = logs.iter().collect();
     let judging = logs.into_iter().map(|id| async move {
         let log = core.logs.get(&core.cluster, id).await?;
-        let fence = core.state.fence_soon(&core.cluster, id).await?;
-        let raises = judge_grant(&fence, id, grant)?.is_some();
+        let raises = judge_early(core, id, Some(grant)).await?.is_some();
         Ok((log, raises))
     });
     let judged: Result<Vec<_>, Error> = at_most(AT_ONCE, judging).await.into_iter().collect();
@@ -189,11 +188,11 @@ fn sealed_without_end(error: &Error) -> Failure {
     Failure::in_doubt("sealed-without-end", format!("the fence is raised, the end is not known: {error}; seal again"))
 }
 
-/// Refuses a stale opener before it takes an id: so that it disturbs nobody, and no more than that. What its
-/// holder has not decided by now is nothing to wait for.
-async fn refuse_early(core: &Core, log: &LogId, grant: Option<&WriteGrant>) -> Result<(), Error> {
-    let Some(grant) = grant else { return Ok(()) };
-    judge_grant(&core.state.fence_soon(&core.cluster, log).await?, log, grant).map(drop)
+/// The fence to raise, if it must be, as far as it can be told before an id is taken: so that a stale opener
+/// disturbs nobody, and no more than that. What its holder has not decided by now is nothing to wait for.
+async fn judge_early(core: &Core, log: &LogId, grant: Option<&WriteGrant>) -> Result<Option<Fence>, Error> {
+    let Some(grant) = grant else { return Ok(None) };
+    judge_grant(&core.state.fence_soon(&core.cluster, log).await?, log, grant)
 }
 
 /// The fence to raise, if it must be, judged by whoever holds the id.
@@ -238,7 +237,7 @@ fn is_overtaken(error: &Error) -> bool {
 async fn try_to_take(core: &Core, id: &Arc<str>, holder: &Holder, in_doubt: bool) -> Result<Producer, Failure> {
     let refused = Failure::NotApplied;
     let (log, grant) = (&holder.log, holder.grant.as_ref());
-    refuse_early(core, log, grant).await.map_err(refused)?;
+    judge_early(core, log, grant).await.map_err(refused)?;
     let mut producer = Producer::take(&core.cluster, Arc::clone(id)).await?;
     if in_doubt {
         match holder.check(core, Until::Decided).await {

@@ -51,6 +51,25 @@ pub(crate) fn fresh_namespace() -> String {
     format!("case-{}.", NAMESPACES.fetch_add(1, Ordering::SeqCst))
 }
 
+/// Deletes all topics of a namespace: a broker that is killed and started again reads all that it has, and would take
+/// longer with each case.
+fn clear(namespace: &str) {
+    let ours = |name: &Arc<str>| name.starts_with(namespace);
+    std::thread::scope(|scope| {
+        let cleared = scope.spawn(|| {
+            block_on(async {
+                let client = client();
+                let topics = client.topics(None).await.unwrap();
+                let names: Vec<_> = topics.into_keys().filter(ours).collect();
+                let outcomes = client.delete_topics(&names).await.unwrap();
+                assert!(outcomes.into_values().all(|outcome| outcome.is_ok()), "topics of {namespace} stay");
+            });
+        });
+        // What cannot be cleared costs time, and fails no case: the thread has said why.
+        let _ = cleared.join();
+    });
+}
+
 /// Users' topics: the region's own and the mirror of its peer's.
 pub(crate) async fn make_topics(namespace: &str) {
     for name in ["orders", "east.orders"] {
@@ -125,6 +144,13 @@ impl EventStoreFixture for OnBroker {
     }
 }
 
+impl Drop for OnBroker {
+    fn drop(&mut self) {
+        drop(self.store.take());
+        clear(&self.namespace);
+    }
+}
+
 /// A cluster's topics, in a namespace of the fixture's own; its crash is the death of the broker's process.
 pub(crate) struct TopicsOnBroker(String);
 
@@ -147,5 +173,11 @@ impl BrokerAdminFixture for TopicsOnBroker {
             broker().kill().unwrap();
             broker().start().unwrap();
         });
+    }
+}
+
+impl Drop for TopicsOnBroker {
+    fn drop(&mut self) {
+        clear(&self.0);
     }
 }
