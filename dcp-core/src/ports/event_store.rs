@@ -317,8 +317,9 @@ pub trait EventWriter: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// `NotApplied`: `Conflict` (expected version), `Invalid` (id with other content, bounds),
-    /// `Fenced`, `Refused` (wrong role or log). `InDoubt`: look the ids up before sending again,
-    /// or send the same batch again, which is idempotent by id.
+    /// `Fenced`, `Refused` (wrong role or log). `InDoubt`: send the same batch again, which is idempotent
+    /// by id. Looking the ids up shows that it landed, and never that it did not: a commit may still be under way at
+    /// the server. An absent id settles it only if a writer of the log was opened, or the log sealed, before the look.
     ///
     /// # Cancel safety
     /// Not cancel safe: a dropped call is in doubt.

@@ -21,8 +21,9 @@
 //!   that go together.
 //! - What was answered survives the death of the server's processes. Whether it survives a loss of
 //!   power is a matter of the server's `fsync` and its disk.
-//! - A dump that is restored into another cluster is refused; a physical backup that is restored is
-//!   noticed by the witness, not here.
+//! - A dump that is restored into another cluster is refused. A server that went back under an open store, such as to
+//!   a standby that lacks the last commits, is refused by whoever read or wrote what is missing; a physical
+//!   backup that is restored while nobody has the store open is noticed by the witness, not here.
 
 mod backends;
 mod blocker;
@@ -36,6 +37,7 @@ mod opening;
 mod pool;
 mod reader;
 mod rows;
+mod same_store;
 mod schema;
 mod server;
 mod settings;
@@ -162,7 +164,7 @@ impl EventStore for PostgresEventStore {
         let mut drawn = [0; 16];
         drawn.copy_from_slice(&self.entropy.draw()[..16]);
         let id = Uuid::from_bytes(drawn);
-        opening::open(&self.server, &self.settings.region, logs, &role, id).await?;
+        opening::open(&self.server, &self.settings.region, logs, &role, id, self.incarnation).await?;
         let lanes = logs.iter().map(|log| (log.clone(), self.lanes.of(log))).collect();
         let (tasks, role) = (Arc::clone(&self.tasks), Arc::new(role));
         Ok(Box::new(Writer::new(&role, PostgresSession { tasks, id, role: Arc::clone(&role), lanes })))

@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 use super::columns::Columns;
 use super::rows::{self, LogRow, fence_text};
+use super::same_store;
 use super::server::{Server, Session, Value};
-use super::tail::Tail;
+use super::tail::{Memory, Tail};
 use crate::error::{Error, Failure};
 use crate::event::{EventId, StreamId, Version};
 use crate::fence::Fence;
@@ -38,28 +39,30 @@ impl AsRef<Work> for Asked {
 /// Writes a group of one log's batches in one transaction; one answer each, in order. An error is
 /// that of all of them.
 ///
-/// `tail` is the log as the group before left it. Behind it the group is written by one statement, which
-/// writes nothing if anything has changed since. Then, and without a tail, the log is locked, read and
-/// written.
+/// Behind the tail that is remembered the group is written by one statement, which writes nothing if
+/// anything has changed since. Then, and without a tail, the log is locked, read, compared with what is known to
+/// be committed, and written.
 pub(super) async fn write(
     server: &Server,
     log: &LogId,
     incarnation: LogIncarnation,
     group: Vec<Asked>,
-    tail: &mut Option<Tail>,
+    memory: &mut Memory,
 ) -> Result<Vec<Result<Done, Error>>, Failure> {
     // Boxed: the transactions are large, and their caller is a task that holds them throughout.
-    if let Some(known) = tail.take() {
+    if let Some(known) = memory.tail.take() {
         let laid = Laid::behind(known, incarnation);
         let written = server.write(async |session| Box::pin(at_once(server, session, laid, &group)).await);
         if let Some((answers, left)) = written.await? {
-            *tail = Some(left);
+            memory.remember(left);
             return Ok(answers.into_iter().map(Ok).collect());
         }
     }
-    let written = server.write(async |session| Box::pin(transaction(server, session, log, incarnation, group)).await);
+    let known = memory.known;
+    let written =
+        server.write(async |session| Box::pin(transaction(server, session, log, incarnation, known, group)).await);
     let (answers, left) = written.await?;
-    *tail = Some(left);
+    memory.remember(left);
     Ok(answers)
 }
 
@@ -91,9 +94,10 @@ async fn transaction(
     session: &Session,
     log: &LogId,
     incarnation: LogIncarnation,
+    known: PrefixDigest,
     group: Vec<Asked>,
 ) -> Result<(Vec<Result<Done, Error>>, Tail), Failure> {
-    let mut laid = Laid::load(server, session, log, incarnation, &group).await.map_err(Failure::NotApplied)?;
+    let mut laid = Laid::load(server, session, log, incarnation, known, &group).await.map_err(Failure::NotApplied)?;
     let answers = group.into_iter().map(|asked| laid.lay(asked)).collect();
     if laid.wrote {
         laid.commit(server, session).await?;
@@ -143,6 +147,7 @@ impl Laid {
         session: &Session,
         log: &LogId,
         incarnation: LogIncarnation,
+        known: PrefixDigest,
         group: &[Asked],
     ) -> Result<Self, Error> {
         let texts = &server.statements;
@@ -159,9 +164,13 @@ impl Laid {
         let numbers: Vec<i32> = logs.iter().map(|row| row.number).collect();
         let values: [Value<'_>; 2] = [&ids, &numbers];
         let look_up = async { if ids.is_empty() { Ok(Vec::new()) } else { session.rows(&held, &values).await } };
+        let now = row.prefix;
         let mut laid = Self::behind(Tail { row, versions: BTreeMap::new() }, incarnation);
         let streams = streams_of(group);
-        let (versions, held) = tokio::join!(biased; laid.load_versions(server, session, &streams), look_up);
+        let history = same_store::check_history(server, session, incarnation, log, known, now);
+        let (versions, held, checked) =
+            tokio::join!(biased; laid.load_versions(server, session, &streams), look_up, history);
+        checked?;
         versions?;
         for found in held? {
             let number: i32 = found.get(0);

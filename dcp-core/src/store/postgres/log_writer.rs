@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::group::{self, Asked};
 use super::server::Server;
-use super::tail::Tail;
+use super::tail::Memory;
 use crate::error::{Error, Failure};
 use crate::log::LogId;
 use crate::position::LogIncarnation;
@@ -20,13 +20,19 @@ pub(super) struct LogWriter {
     incarnation: LogIncarnation,
     wakers: Arc<Wakers>,
     log: LogId,
-    // What the last group left; none while one is written, and after one whose outcome is not known.
-    tail: Mutex<Option<Tail>>,
+    memory: Mutex<Memory>,
 }
 
 impl LogWriter {
-    fn replace_tail(&self, tail: Option<Tail>) -> Option<Tail> {
-        std::mem::replace(&mut *self.tail.lock().unwrap_or_else(PoisonError::into_inner), tail)
+    fn keep(&self, memory: Memory) {
+        *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = memory;
+    }
+
+    // What is left while a group is written: its outcome may never be known here.
+    fn take_memory(&self) -> Memory {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let tail = memory.tail.take();
+        Memory { tail, known: memory.known }
     }
 }
 
@@ -34,9 +40,9 @@ impl Writes for LogWriter {
     type Asked = Asked;
 
     async fn write(&self, group: Vec<Asked>) -> Result<Vec<Result<Done, Error>>, Failure> {
-        let mut tail = self.replace_tail(None);
-        let outcome = group::write(&self.server, &self.log, self.incarnation, group, &mut tail).await;
-        self.replace_tail(tail);
+        let mut memory = self.take_memory();
+        let outcome = group::write(&self.server, &self.log, self.incarnation, group, &mut memory).await;
+        self.keep(memory);
         self.wakers.wake(&self.log);
         outcome
     }
@@ -63,7 +69,7 @@ impl Lanes {
             incarnation: self.incarnation,
             wakers: Arc::clone(&self.wakers),
             log: log.clone(),
-            tail: Mutex::default(),
+            memory: Mutex::default(),
         };
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(lanes.entry(log.clone()).or_insert_with(|| Lane::new(writer())))

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use super::rows::{self, LogRow, fence_text};
+use super::same_store;
 use super::server::{Server, Session};
 use crate::error::{Error, Failure};
 use crate::fence::Fence;
@@ -22,11 +23,12 @@ pub(super) async fn open(
     logs: &[LogId],
     role: &WriterRole,
     session: Uuid,
+    incarnation: LogIncarnation,
 ) -> Result<(), Failure> {
     check_role(region, logs, role).map_err(Failure::NotApplied)?;
     let kind = RoleKind::of(role);
     let grant = if let WriterRole::Owner(grant) = role { Some(grant) } else { None };
-    change(server, logs, grant, Some((kind, session))).await.map(drop)
+    change(server, incarnation, logs, grant, Some((kind, session))).await.map(drop)
 }
 
 /// Raises the fence and answers the ends: the locks have waited for every append under way.
@@ -36,12 +38,13 @@ pub(super) async fn seal(
     logs: &[LogId],
     grant: &WriteGrant,
 ) -> Result<Cut, Failure> {
-    let rows = change(server, logs, Some(grant), None).await?;
+    let rows = change(server, incarnation, logs, Some(grant), None).await?;
     Ok(rows.into_iter().map(|row| (row.log.clone(), row.end(incarnation))).collect())
 }
 
 async fn change(
     server: &Server,
+    incarnation: LogIncarnation,
     logs: &[LogId],
     grant: Option<&WriteGrant>,
     session: Option<(RoleKind, Uuid)>,
@@ -51,6 +54,9 @@ async fn change(
             let prepare = async {
                 connection.begin().await?;
                 let rows = lock(server, connection, logs).await?;
+                // Behind the locks: until the commit nobody can make the store anew.
+                let store = connection.ask(&server.statements.incarnation, &[]).await?;
+                same_store::check_store(&store, incarnation)?;
                 let mut fences = Vec::with_capacity(rows.len());
                 let mut changed = session.is_some();
                 for row in &rows {
@@ -60,7 +66,6 @@ async fn change(
                 }
                 if changed {
                     set(server, connection, &rows, &fences, session).await?;
-                    connection.ask(&server.statements.next_commit, &[]).await?;
                 }
                 Ok::<_, Error>(rows)
             };

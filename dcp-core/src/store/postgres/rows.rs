@@ -108,6 +108,9 @@ pub(super) fn sighting(row: &Row, log: &LogId, incarnation: LogIncarnation) -> R
     })
 }
 
+/// Where a record that was read has the log's digest up to it.
+pub(super) const PREFIX_READ: usize = 9;
+
 pub(super) fn placed(row: &Row, log: &LogId, incarnation: LogIncarnation) -> Result<Placed, Error> {
     let rank = unsigned(row.get(0), log)?;
     let place = format!("{log} at {rank}");

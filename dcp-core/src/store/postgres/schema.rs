@@ -10,9 +10,10 @@ use crate::error::{Error, Failure};
 use crate::position::LogIncarnation;
 
 /// Version of the schema that this code reads and writes.
-const VERSION: i32 = 2;
+const VERSION: i32 = 3;
 /// Each brings the version before it up to its own, and is never changed once it was released.
-const MIGRATIONS: [(i32, &str); 2] = [(1, include_str!("schema.sql")), (VERSION, include_str!("schema_2.sql"))];
+const MIGRATIONS: [(i32, &str); 3] =
+    [(1, include_str!("schema.sql")), (2, include_str!("schema_2.sql")), (VERSION, include_str!("schema_3.sql"))];
 /// Key of the advisory lock under which migrations run, of all stores of a database.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtext('dcp.migrate'))";
 

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::reader::PostgresReader;
 use super::rows::{self, LogRow};
 use super::server::Value;
-use super::{PostgresEventStore, schema};
+use super::{PostgresEventStore, same_store, schema};
 use crate::error::Error;
 use crate::event::EventId;
 use crate::fence::Fence;
@@ -20,15 +21,17 @@ use crate::position::{Cut, LogEnd, PrefixDigest};
 use crate::store::admission::records_before;
 
 impl PostgresEventStore {
+    async fn ask(&self, text: &str, values: &[Value<'_>]) -> Result<Vec<Row>, Error> {
+        same_store::ask(&self.server, self.incarnation, text, values).await
+    }
+
     // Rows of these logs, of one moment; a log that nobody has opened yet has none.
     async fn rows_of(&self, logs: &[LogId]) -> Result<Vec<LogRow>, Error> {
         let scopes: Vec<&str> = logs.iter().map(|log| log.scope().as_str()).collect();
         let origins: Vec<&str> = logs.iter().map(|log| log.origin().as_str()).collect();
         let partitions: Vec<i64> = logs.iter().map(|log| i64::from(log.partition())).collect();
-        let asked = self
-            .server
-            .read(async |session| session.ask(&self.server.statements.logs, &[&scopes, &origins, &partitions]).await);
-        asked.await?.iter().map(LogRow::read).collect()
+        let values: [Value<'_>; 3] = [&scopes, &origins, &partitions];
+        self.ask(&self.server.statements.logs, &values).await?.iter().map(LogRow::read).collect()
     }
 
     async fn row_of(&self, log: &LogId) -> Result<Option<LogRow>, Error> {
@@ -45,7 +48,7 @@ impl EventSource for PostgresEventStore {
     async fn identity(&self) -> Result<StoreIdentity, Error> {
         let identity = schema::identity(&self.server, &self.settings).await?;
         if identity.incarnation != self.incarnation {
-            return Err(Error::corrupt("other-incarnation", "the store was made anew under this connection"));
+            return Err(same_store::other_store());
         }
         Ok(StoreIdentity { incarnation: identity.incarnation, commit_sequence: identity.commit_sequence })
     }
@@ -57,9 +60,8 @@ impl EventSource for PostgresEventStore {
     }
 
     async fn logs(&self) -> Result<Vec<LogId>, Error> {
-        let asked = self.server.read(async |session| session.ask(&self.server.statements.logs_held, &[]).await);
         let mut logs = Vec::new();
-        for row in asked.await? {
+        for row in self.ask(&self.server.statements.logs_held, &[]).await? {
             logs.push(LogRow::read(&row)?.log);
         }
         logs.sort();
@@ -77,8 +79,7 @@ impl EventSource for PostgresEventStore {
         let (scope, origin) = (log.scope().as_str(), log.origin().as_str());
         let (partition, rank) = (i64::from(log.partition()), rows::signed(count)?);
         let values: [Value<'_>; 4] = [&scope, &origin, &partition, &rank];
-        let asked = self.server.read(async |session| session.ask(&self.server.statements.prefix, &values).await);
-        let found = asked.await?;
+        let found = self.ask(&self.server.statements.prefix, &values).await?;
         found.first().map(|row| Ok(PrefixDigest { count, digest: rows::digest(row.get(0), log)? })).transpose()
     }
 
@@ -90,7 +91,8 @@ impl EventSource for PostgresEventStore {
             let logs = session.ask(&texts.logs_of_partition, &[&scope, &partition]).await?;
             let logs = logs.iter().map(LogRow::read).collect::<Result<Vec<_>, _>>()?;
             let numbers: Vec<i32> = logs.iter().map(|row| row.number).collect();
-            Ok((logs, session.ask(&texts.sightings, &[&ids, &numbers]).await?))
+            let values: [Value<'_>; 2] = [&ids, &numbers];
+            Ok((logs, same_store::ask_in(&self.server, session, self.incarnation, &texts.sightings, &values).await?))
         });
         let (logs, found) = asked.await?;
         let mut sightings = Vec::new();
@@ -104,20 +106,20 @@ impl EventSource for PostgresEventStore {
     }
 
     async fn cursor(&self, name: &CursorName) -> Result<Option<Bytes>, Error> {
-        let asked =
-            self.server.read(async |session| session.ask(&self.server.statements.cursor, &[&name.as_str()]).await);
-        Ok(asked.await?.first().map(|row| Bytes::copy_from_slice(row.get(0))))
+        let found = self.ask(&self.server.statements.cursor, &[&name.as_str()]).await?;
+        Ok(found.first().map(|row| Bytes::copy_from_slice(row.get(0))))
     }
 
     async fn open_reader(&self, log: &LogId, from: ReadFrom) -> Result<Box<dyn EventReader>, Error> {
         let row = self.row_of(log).await?;
         let after = records_before(log, &self.end_of(row.as_ref()), from)?;
+        let read = self.prefix(log, after).await?.ok_or_else(|| same_store::went_back(log, after))?;
         Ok(Box::new(PostgresReader::new(
             Arc::clone(&self.server),
             Arc::clone(&self.news),
             log.clone(),
             self.incarnation,
-            after,
+            read,
         )))
     }
 }

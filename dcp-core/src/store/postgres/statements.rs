@@ -5,8 +5,10 @@
 pub(super) struct Statements {
     /// The schema that they are for.
     pub(super) schema: String,
-    /// The store's own row, with the last commit.
+    /// The store's own row, with the number of its commits.
     pub(super) store: String,
+    /// Which store this is.
+    pub(super) incarnation: String,
     /// Makes the rows of those logs that have none.
     pub(super) add_logs: String,
     /// Locks the rows of some partitions' logs, always in the same order.
@@ -35,7 +37,6 @@ pub(super) struct Statements {
     pub(super) write_one_at_once: String,
     /// The same as for any number, with cursors ($23, $24).
     pub(super) write_with_cursors: String,
-    pub(super) next_commit: String,
     pub(super) cursor: String,
     /// The digest of a log up to a record.
     pub(super) prefix: String,
@@ -49,7 +50,7 @@ const LOG_COLUMNS: &str =
     "log_id, scope, origin, partition, records, digest, fence, owner_session, mirror_session, companion_session";
 const RECORD_COLUMNS: &str =
     "log_id, rank, id, stream, version, epoch, event_type, key, payload, headers, content, prefix";
-const READ_COLUMNS: &str = "rank, id, stream, version, epoch, event_type, key, payload, headers";
+const READ_COLUMNS: &str = "rank, id, stream, version, epoch, event_type, key, payload, headers, prefix";
 const RECORDS_GIVEN: &str = "n.* FROM unnest($2::bigint[], $3::uuid[], $4::bytea[], $5::bigint[], $6::bigint[], \
      $7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bytea[]) AS n, moved";
 /// Of partitions, whatever the database's collation is.
@@ -60,9 +61,11 @@ impl Statements {
         Self {
             schema: schema.to_owned(),
             store: format!(
-                "SELECT s.incarnation, s.region, s.system_identifier, c.last_value, k.system_identifier \
-                 FROM {schema}.store s, {schema}.commits c, pg_control_system() k"
+                "SELECT s.incarnation, s.region, s.system_identifier, \
+                 s.commits_before + (SELECT coalesce(sum(l.commits), 0)::bigint FROM {schema}.logs l), \
+                 k.system_identifier FROM {schema}.store s, pg_control_system() k"
             ),
+            incarnation: format!("SELECT incarnation FROM {schema}.store"),
             add_logs: add_logs(schema),
             lock_partitions: format!(
                 "SELECT {LOG_COLUMNS} FROM {schema}.logs n WHERE (scope, partition) IN \
@@ -91,8 +94,8 @@ impl Statements {
             ),
             write_locked: format!(
                 "WITH moved AS (\
-                 UPDATE {schema}.logs SET records = $13, digest = $14, fence = $15 WHERE log_id = $1 \
-                 RETURNING log_id, nextval('{schema}.commits')\
+                 UPDATE {schema}.logs SET records = $13, digest = $14, fence = $15, commits = commits + 1 \
+                 WHERE log_id = $1 RETURNING log_id\
                  ){} INSERT INTO {schema}.records ({RECORD_COLUMNS}) SELECT moved.log_id, {RECORDS_GIVEN}",
                 keep_cursors(schema, "$16::text[], $17::bytea[]")
             ),
@@ -103,7 +106,6 @@ impl Statements {
                 &keep_cursors(schema, "$23::text[], $24::bytea[]"),
                 RECORDS_GIVEN,
             ),
-            next_commit: format!("SELECT nextval('{schema}.commits')"),
             cursor: format!("SELECT value FROM {schema}.cursors WHERE name = $1"),
             prefix: format!(
                 "SELECT r.prefix FROM {schema}.records r JOIN {schema}.logs l USING (log_id) \
@@ -128,7 +130,7 @@ fn add_logs(schema: &str) -> String {
 
 fn set_sessions(schema: &str) -> String {
     format!(
-        "UPDATE {schema}.logs l SET fence = n.fence, \
+        "UPDATE {schema}.logs l SET fence = n.fence, commits = commits + 1, \
          owner_session = CASE $3::int WHEN 0 THEN $4::uuid ELSE owner_session END, \
          mirror_session = CASE $3::int WHEN 1 THEN $4::uuid ELSE mirror_session END, \
          companion_session = CASE $3::int WHEN 2 THEN $4::uuid ELSE companion_session END \
@@ -158,13 +160,13 @@ fn keep_cursors(schema: &str, given: &str) -> String {
 fn write_at_once(schema: &str, also: &str, records: &str) -> String {
     format!(
         "WITH moved AS (\
-         UPDATE {schema}.logs SET records = $20, digest = $21, fence = $22 \
+         UPDATE {schema}.logs SET records = $20, digest = $21, fence = $22, commits = commits + 1 \
          WHERE log_id = $1 AND records = $13 AND digest = $14 AND fence = $15 \
          AND owner_session IS NOT DISTINCT FROM $16::uuid \
          AND mirror_session IS NOT DISTINCT FROM $17::uuid \
          AND companion_session IS NOT DISTINCT FROM $18::uuid \
          AND NOT EXISTS (SELECT FROM {schema}.records WHERE id = ANY ($19::uuid[])) \
-         RETURNING log_id, nextval('{schema}.commits')\
+         RETURNING log_id\
          ){also} INSERT INTO {schema}.records ({RECORD_COLUMNS}) SELECT moved.log_id, {records}"
     )
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::rows::LogRow;
 use crate::event::{StreamId, Version};
+use crate::position::PrefixDigest;
 
 /// Most streams whose versions are remembered; with more, all are asked for again.
 const STREAMS_MAX: usize = 4_096;
@@ -23,5 +24,29 @@ impl Tail {
             versions.clear();
         }
         Self { row, versions }
+    }
+}
+
+/// What a lane keeps of its log.
+#[derive(Debug, Clone)]
+pub(super) struct Memory {
+    /// What the last group left; none while one is written, and after one whose outcome is not known.
+    pub(super) tail: Option<Tail>,
+    /// The most that is known to be committed, also while there is no tail: a log that has less, or something else
+    /// there, went back.
+    pub(super) known: PrefixDigest,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { tail: None, known: PrefixDigest::EMPTY }
+    }
+}
+
+impl Memory {
+    /// Keeps what a transaction left that is over.
+    pub(super) fn remember(&mut self, left: Tail) {
+        self.known = left.row.prefix;
+        self.tail = Some(left);
     }
 }

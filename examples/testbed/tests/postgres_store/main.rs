@@ -8,6 +8,7 @@ mod crashes;
 mod disk_full;
 mod encryption;
 mod events;
+mod history;
 mod locks;
 mod migrations;
 mod pools;
@@ -38,6 +39,9 @@ fn main() -> ExitCode {
         Case { name: "turns::of_two_processes_know_no_stale_tail", needs: NEEDS, run: &turns::taken },
         Case { name: "silence::of_a_half_open_connection_loses_nothing", needs: NEEDS, run: &silence::half_open },
         Case { name: "read_only::servers_are_refused_and_lose_nothing", needs: NEEDS, run: &read_only::all },
+        Case { name: "history::that_went_back_is_neither_read_nor_continued", needs: NEEDS, run: &history::back },
+        Case { name: "history::of_a_store_made_anew_is_never_mixed_in", needs: NEEDS, run: &history::anew },
+        Case { name: "history::is_counted_from_the_first_commit", needs: NEEDS, run: &history::counted },
         Case { name: "pools::of_another_keep_what_is_promised_or_are_refused", needs: NEEDS, run: &pools::all },
         Case { name: "disk_full::writes_nothing_until_there_is_room", needs: disk_full::NEEDS, run: &disk_full::room },
         Case { name: "clocks::of_the_server_decide_nothing", needs: NEEDS, run: &clocks::far_off },

@@ -82,6 +82,8 @@ async fn from_the_version_before() {
     admin
         .batch_execute(&format!(
             "ALTER TABLE {schema}.records ADD FOREIGN KEY (log_id) REFERENCES {schema}.logs; \
+             CREATE SEQUENCE {schema}.commits MINVALUE 0 START 0; SELECT setval('{schema}.commits', 40); \
+             ALTER TABLE {schema}.store DROP COLUMN commits_before; ALTER TABLE {schema}.logs DROP COLUMN commits; \
              DELETE FROM {schema}.schema_version WHERE version > 1"
         ))
         .await
@@ -93,11 +95,12 @@ async fn from_the_version_before() {
     }
     while let Some(ended) = running.join_next().await {
         let store = ended.unwrap();
-        assert_eq!(store.identity().await.unwrap().incarnation, before);
+        let identity = store.identity().await.unwrap();
+        assert_eq!((identity.incarnation, identity.commit_sequence), (before, 40));
         assert_holds(&store, 0..1).await;
     }
     let versions = admin.query(&format!("SELECT version FROM {schema}.schema_version ORDER BY 1"), &[]).await.unwrap();
-    assert_eq!(versions.iter().map(|row| row.get::<_, i32>(0)).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(versions.iter().map(|row| row.get::<_, i32>(0)).collect::<Vec<_>>(), [1, 2, 3]);
     let keys =
         format!("SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND conrelid = '{schema}.records'::regclass");
     assert_eq!(admin.query_one(&keys, &[]).await.unwrap().get::<_, i64>(0), 0);
