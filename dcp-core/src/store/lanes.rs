@@ -87,6 +87,12 @@ impl<W: Writes> Lane<W> {
         Arc::new(Self { places: Arc::new(Semaphore::new(WAITING_MAX)), waiting, writes })
     }
 
+    /// Who writes the groups.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn writes(&self) -> &W {
+        &self.writes
+    }
+
     /// Hands a batch over and waits for its outcome.
     pub(crate) async fn submit(self: &Arc<Self>, tasks: &LaneTasks, asked: W::Asked) -> Result<Done, Failure> {
         let closed = || Failure::NotApplied(Error::stopped("store-closed", "the store was closed; open it again"));

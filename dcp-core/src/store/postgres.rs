@@ -156,6 +156,10 @@ impl PostgresEventStore {
         let news = Arc::new(News::new(Arc::clone(&server), wakers, settings.poll));
         Ok(Self { server, settings, entropy, incarnation, lanes, tasks: Arc::default(), news })
     }
+
+    fn opened(&self) -> opening::Opened<'_> {
+        opening::Opened { server: &self.server, incarnation: self.incarnation, lanes: &self.lanes }
+    }
 }
 
 #[async_trait]
@@ -164,13 +168,13 @@ impl EventStore for PostgresEventStore {
         let mut drawn = [0; 16];
         drawn.copy_from_slice(&self.entropy.draw()[..16]);
         let id = Uuid::from_bytes(drawn);
-        opening::open(&self.server, &self.settings.region, logs, &role, id, self.incarnation).await?;
+        opening::open(&self.opened(), &self.settings.region, logs, &role, id).await?;
         let lanes = logs.iter().map(|log| (log.clone(), self.lanes.of(log))).collect();
         let (tasks, role) = (Arc::clone(&self.tasks), Arc::new(role));
         Ok(Box::new(Writer::new(&role, PostgresSession { tasks, id, role: Arc::clone(&role), lanes })))
     }
 
     async fn seal(&self, logs: &[LogId], grant: &WriteGrant) -> Result<Cut, Failure> {
-        opening::seal(&self.server, self.incarnation, logs, grant).await
+        opening::seal(&self.opened(), logs, grant).await
     }
 }

@@ -157,8 +157,10 @@ impl Laid {
         let (begun, locked) = tokio::join!(biased; session.begin(), session.rows(&lock, &named));
         begun?;
         let logs = locked?.iter().map(LogRow::read).collect::<Result<Vec<_>, _>>()?;
-        let row = logs.iter().find(|row| &row.log == log).cloned();
-        let row = row.ok_or_else(|| super::fault::damaged(format!("{log} has no row")))?;
+        let Some(row) = logs.iter().find(|row| &row.log == log).cloned() else {
+            same_store::check_store(&session.ask(&texts.incarnation, &[]).await?, incarnation)?;
+            return Err(super::fault::damaged(format!("{log} has no row")));
+        };
         let held = session.prepared(&texts.sightings).await?;
         let ids = uuids_of(group);
         let numbers: Vec<i32> = logs.iter().map(|row| row.number).collect();
@@ -167,7 +169,10 @@ impl Laid {
         let now = row.prefix;
         let mut laid = Self::behind(Tail { row, versions: BTreeMap::new() }, incarnation);
         let streams = streams_of(group);
-        let history = same_store::check_history(server, session, incarnation, log, known, now);
+        let history = async {
+            same_store::check_store(&session.ask(&texts.incarnation, &[]).await?, incarnation)?;
+            same_store::check_history(server, session, log, known, now).await
+        };
         let (versions, held, checked) =
             tokio::join!(biased; laid.load_versions(server, session, &streams), look_up, history);
         checked?;

@@ -8,7 +8,7 @@ use super::server::Server;
 use super::tail::Memory;
 use crate::error::{Error, Failure};
 use crate::log::LogId;
-use crate::position::LogIncarnation;
+use crate::position::{LogIncarnation, PrefixDigest};
 use crate::store::lanes::{Lane, Writes};
 use crate::store::wakers::Wakers;
 use crate::store::work::Done;
@@ -24,6 +24,10 @@ pub(super) struct LogWriter {
 }
 
 impl LogWriter {
+    fn known(&self) -> PrefixDigest {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).known
+    }
+
     fn keep(&self, memory: Memory) {
         *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = memory;
     }
@@ -60,6 +64,12 @@ pub(super) struct Lanes {
 impl Lanes {
     pub(super) fn new(server: Arc<Server>, incarnation: LogIncarnation, wakers: Arc<Wakers>) -> Self {
         Self { server, incarnation, wakers, lanes: Mutex::default() }
+    }
+
+    /// The most that this process knows to be committed to a log.
+    pub(super) fn known(&self, log: &LogId) -> PrefixDigest {
+        let lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.get(log).map_or(PrefixDigest::EMPTY, |lane| lane.writes().known())
     }
 
     /// A log's lane, the same for every session.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
+use super::log_writer::Lanes;
 use super::rows::{self, LogRow, fence_text};
 use super::same_store;
 use super::server::{Server, Session};
@@ -16,39 +17,40 @@ use crate::ports::event_store::WriterRole;
 use crate::position::{Cut, LogIncarnation};
 use crate::store::admission::{RoleKind, check_role, judge_grant};
 
+/// A store that is open, and what it knows.
+pub(super) struct Opened<'a> {
+    pub(super) server: &'a Server,
+    pub(super) incarnation: LogIncarnation,
+    pub(super) lanes: &'a Lanes,
+}
+
 /// Makes `session` the only writer of these logs in its role.
 pub(super) async fn open(
-    server: &Server,
+    store: &Opened<'_>,
     region: &RegionId,
     logs: &[LogId],
     role: &WriterRole,
     session: Uuid,
-    incarnation: LogIncarnation,
 ) -> Result<(), Failure> {
     check_role(region, logs, role).map_err(Failure::NotApplied)?;
     let kind = RoleKind::of(role);
     let grant = if let WriterRole::Owner(grant) = role { Some(grant) } else { None };
-    change(server, incarnation, logs, grant, Some((kind, session))).await.map(drop)
+    change(store, logs, grant, Some((kind, session))).await.map(drop)
 }
 
 /// Raises the fence and answers the ends: the locks have waited for every append under way.
-pub(super) async fn seal(
-    server: &Server,
-    incarnation: LogIncarnation,
-    logs: &[LogId],
-    grant: &WriteGrant,
-) -> Result<Cut, Failure> {
-    let rows = change(server, incarnation, logs, Some(grant), None).await?;
-    Ok(rows.into_iter().map(|row| (row.log.clone(), row.end(incarnation))).collect())
+pub(super) async fn seal(store: &Opened<'_>, logs: &[LogId], grant: &WriteGrant) -> Result<Cut, Failure> {
+    let rows = change(store, logs, Some(grant), None).await?;
+    Ok(rows.into_iter().map(|row| (row.log.clone(), row.end(store.incarnation))).collect())
 }
 
 async fn change(
-    server: &Server,
-    incarnation: LogIncarnation,
+    store: &Opened<'_>,
     logs: &[LogId],
     grant: Option<&WriteGrant>,
     session: Option<(RoleKind, Uuid)>,
 ) -> Result<Vec<LogRow>, Failure> {
+    let Opened { server, incarnation, lanes } = *store;
     server
         .write(async |connection| {
             let prepare = async {
@@ -57,6 +59,10 @@ async fn change(
                 // Behind the locks: until the commit nobody can make the store anew.
                 let store = connection.ask(&server.statements.incarnation, &[]).await?;
                 same_store::check_store(&store, incarnation)?;
+                for row in &rows {
+                    let known = lanes.known(&row.log);
+                    same_store::check_history(server, connection, &row.log, known, row.prefix).await?;
+                }
                 let mut fences = Vec::with_capacity(rows.len());
                 let mut changed = session.is_some();
                 for row in &rows {

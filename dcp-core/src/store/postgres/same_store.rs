@@ -54,25 +54,29 @@ pub(super) fn other_store() -> Error {
     )
 }
 
-/// Refuses a log that is behind what is known to have been committed to it, or continues otherwise.
+/// Refuses a log that is behind what is known to have been committed to it, or continues otherwise. Asked under the
+/// log's lock.
 pub(super) async fn check_history(
     server: &Server,
     session: &Session,
-    incarnation: LogIncarnation,
     log: &LogId,
     known: PrefixDigest,
     now: PrefixDigest,
 ) -> Result<(), Error> {
-    check_store(&session.ask(&server.statements.incarnation, &[]).await?, incarnation)?;
-    if known.count == 0 || now == known {
+    check_end(log, known, now)?;
+    if known.count == 0 || now.count == known.count {
         return Ok(());
-    }
-    if now.count <= known.count {
-        return Err(went_back(log, known.count));
     }
     let (scope, origin) = (log.scope().as_str(), log.origin().as_str());
     let (partition, rank) = (i64::from(log.partition()), rows::signed(known.count)?);
     check_record(&session.ask(&server.statements.prefix, &[&scope, &origin, &partition, &rank]).await?, log, known)
+}
+
+/// The same as far as it can be told without a question: a log that has grown past what is known may continue
+/// otherwise all the same. `known` is taken before `now` is asked for.
+pub(super) fn check_end(log: &LogId, known: PrefixDigest, now: PrefixDigest) -> Result<(), Error> {
+    let behind = now.count < known.count || (now.count == known.count && now.digest != known.digest);
+    if behind { Err(went_back(log, known.count)) } else { Ok(()) }
 }
 
 /// Refuses an answer in which a log's digest at a known record is absent or another one.

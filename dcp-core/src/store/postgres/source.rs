@@ -54,9 +54,14 @@ impl EventSource for PostgresEventStore {
     }
 
     async fn ends(&self, logs: &[LogId]) -> Result<Cut, Error> {
+        let known: Vec<_> = logs.iter().map(|log| self.lanes.known(log)).collect();
         let rows = self.rows_of(logs).await?;
-        let end = |log: &LogId| self.end_of(rows.iter().find(|row| &row.log == log));
-        Ok(logs.iter().map(|log| (log.clone(), end(log))).collect())
+        let ends = logs.iter().zip(known).map(|(log, known)| {
+            let end = self.end_of(rows.iter().find(|row| &row.log == log));
+            same_store::check_end(log, known, end.prefix)?;
+            Ok((log.clone(), end))
+        });
+        ends.collect()
     }
 
     async fn logs(&self) -> Result<Vec<LogId>, Error> {
@@ -79,7 +84,11 @@ impl EventSource for PostgresEventStore {
         let (scope, origin) = (log.scope().as_str(), log.origin().as_str());
         let (partition, rank) = (i64::from(log.partition()), rows::signed(count)?);
         let values: [Value<'_>; 4] = [&scope, &origin, &partition, &rank];
+        let known = self.lanes.known(log);
         let found = self.ask(&self.server.statements.prefix, &values).await?;
+        if count == known.count || (found.is_empty() && count < known.count) {
+            same_store::check_record(&found, log, PrefixDigest { count, ..known })?;
+        }
         found.first().map(|row| Ok(PrefixDigest { count, digest: rows::digest(row.get(0), log)? })).transpose()
     }
 
@@ -111,7 +120,11 @@ impl EventSource for PostgresEventStore {
     }
 
     async fn open_reader(&self, log: &LogId, from: ReadFrom) -> Result<Box<dyn EventReader>, Error> {
+        let known = self.lanes.known(log);
         let row = self.row_of(log).await?;
+        if self.prefix(log, known.count).await? != Some(known) {
+            return Err(same_store::went_back(log, known.count));
+        }
         let after = records_before(log, &self.end_of(row.as_ref()), from)?;
         let read = self.prefix(log, after).await?.ok_or_else(|| same_store::went_back(log, after))?;
         Ok(Box::new(PostgresReader::new(

@@ -102,6 +102,7 @@ pub async fn e15_commit_sequence_rises<Fx: EventStoreFixture>() -> Result<(), Vi
     let store = fixture.store();
     let mut last = store.identity().await?;
     let writer = owner(&store, 1, &[own(1)]).await?;
+    last = demand_risen(&*store, last, "the first opening").await?;
     for number in 1..=3 {
         append(&writer, &own(1), vec![event(number)]).await?;
         last = demand_risen(&*store, last, "an append").await?;

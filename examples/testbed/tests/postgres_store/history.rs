@@ -5,7 +5,9 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use dcp_core::ids::CursorName;
-use dcp_core::ports::{EventReader, EventSource as _, EventStore as _, ReadFrom};
+use dcp_core::log::LogId;
+use dcp_core::ownership::WriteGrant;
+use dcp_core::ports::{EventReader, EventSource as _, EventStore as _, EventWriter, ReadFrom, WriterRole};
 use dcp_core::store::postgres::PostgresEventStore;
 use dcp_core::testing::fixtures::{TwoRegions, orders, slice_a};
 use dcp_core::{Error, ErrorKind, Failure};
@@ -72,10 +74,10 @@ pub(crate) fn back() {
         not_applied(writer.append(batch(0, 5)).await, "went-back");
         // Nor a second time, when nothing is remembered of the log's end.
         not_applied(writer.append(batch(0, 5)).await, "went-back");
-        assert_holds(&store, 0..3).await;
-
+        nothing_is_answered(&store).await;
         // Another process, which knows of nothing, goes on from there, past where the others were.
         let other = open(&schema).await.unwrap();
+        assert_holds(&other, 0..3).await;
         let successor = owner(&other, 1).await.unwrap();
         for number in 13..19 {
             successor.append(batch(0, number)).await.unwrap();
@@ -83,9 +85,31 @@ pub(crate) fn back() {
         refused(next(&mut at_five).await, "went-back");
         refused(next(&mut also_at_five).await, "went-back");
         not_applied(writer.append(batch(0, 5)).await, "went-back");
+        not_applied(store.seal(&[log(0)], &genesis()).await, "went-back");
+        not_applied(owner(&store, 1).await, "went-back");
+        refused(store.open_reader(&log(0), ReadFrom::Start).await, "went-back");
         // Who read no further than what was kept has missed nothing.
         assert_eq!(next(&mut at_three).await.unwrap(), 6);
     });
+}
+
+async fn owner_of(store: &PostgresEventStore, logs: &[LogId]) -> Box<dyn EventWriter> {
+    store.open_writer(logs, WriterRole::Owner(genesis())).await.unwrap()
+}
+
+// By a process that knows of more than is there: neither an end, nor a place to begin, nor a right.
+async fn nothing_is_answered(store: &PostgresEventStore) {
+    const CODE: &str = "went-back";
+    not_applied(store.seal(&[log(0)], &genesis()).await, CODE);
+    not_applied(owner(store, 1).await, CODE);
+    refused(store.ends(&[log(0)]).await, CODE);
+    refused(store.prefix(&log(0), 5).await, CODE);
+    refused(store.prefix(&log(0), 4).await, CODE);
+    refused(store.open_reader(&log(0), ReadFrom::Start).await, CODE);
+}
+
+fn genesis() -> WriteGrant {
+    TwoRegions::new().genesis(&slice_a(&orders()))
 }
 
 pub(crate) fn anew() {
@@ -95,6 +119,9 @@ pub(crate) fn anew() {
         let store = open(&schema).await.unwrap();
         let writer = owner(&store, 1).await.unwrap();
         writer.append(batch(0, 0)).await.unwrap();
+        // The new store will not have this log yet.
+        let on_another_log = owner_of(&store, &[log(1)]).await;
+        on_another_log.append(batch(1, 1)).await.unwrap();
         let (mut read, mut waiting) = (reader(&store, ReadFrom::Start).await, reader(&store, ReadFrom::Start).await);
         assert_eq!(next(&mut read).await.unwrap(), 1);
 
@@ -106,10 +133,10 @@ pub(crate) fn anew() {
             successor.append(batch(0, number)).await.unwrap();
         }
 
-        let grant = TwoRegions::new().genesis(&slice_a(&orders()));
         not_applied(writer.append(batch(0, 1)).await, CODE);
+        not_applied(on_another_log.append(batch(1, 2)).await, CODE);
         not_applied(owner(&store, 1).await, CODE);
-        not_applied(store.seal(&[log(0)], &grant).await, CODE);
+        not_applied(store.seal(&[log(0)], &genesis()).await, CODE);
         refused(next(&mut read).await, CODE);
         refused(next(&mut waiting).await, CODE);
         refused(store.open_reader(&log(0), ReadFrom::Start).await, CODE);
