@@ -23,6 +23,11 @@ pub enum Line {
         /// Where a region takes producers' appends, and nothing else.
         appends: Option<SocketAddr>,
     },
+    /// A gate leads from these addresses, in the order of what it leads to.
+    Gate {
+        /// Where it listens.
+        addresses: Vec<SocketAddr>,
+    },
     /// A producer's progress.
     Progress {
         /// How far it is.

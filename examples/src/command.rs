@@ -7,6 +7,7 @@ use dcp_core::{Error, ErrorKind};
 
 use crate::child::die_with_parent;
 use crate::drill;
+use crate::drill::gate::GateArguments;
 use crate::drill::options::DrillOptions;
 use crate::drill::stale::{self, StaleArguments};
 use crate::producer_process::{self, ProducerArguments};
@@ -32,6 +33,8 @@ enum Command {
     Witness(WitnessArguments),
     /// Runs one producer.
     Producer(ProducerArguments),
+    /// Carries connections across the border of a network namespace.
+    Gate(GateArguments),
     /// Tries stale mandates on a region, and prints what it answered.
     Stale(StaleArguments),
     /// Prints every event that a region's store holds, one JSON a line.
@@ -84,6 +87,10 @@ async fn run(arguments: Arguments, fittings: &dyn Fittings) -> Result<u8, Error>
         Some(Command::Producer(arguments)) => {
             die_with_parent(arguments.parent)?;
             producer_process::run(arguments).await.map(|()| 0)
+        }
+        Some(Command::Gate(arguments)) => {
+            die_with_parent(arguments.parent)?;
+            drill::gate::run(&arguments).await.map(|()| 0)
         }
         Some(Command::Stale(arguments)) => {
             die_with_parent(arguments.parent)?;

@@ -6,6 +6,7 @@ pub mod data;
 pub mod dump;
 pub mod export;
 pub mod folder;
+pub mod gate;
 pub mod group;
 pub mod judge;
 pub mod options;

@@ -1,6 +1,7 @@
 //! Child processes, seen from their parent: the same binary, its lines on standard output, and the
 //! end that nobody planned.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -44,12 +45,29 @@ impl Child {
         log: &Path,
         group: &mut TaskGroup,
     ) -> Result<Arc<Self>, Error> {
+        Self::start_inside(&[], program, name, arguments, log, group)
+    }
+
+    /// The same inside a network namespace: `inside` is what stands before a command that enters it.
+    ///
+    /// # Errors
+    /// As [`Child::start`].
+    pub fn start_inside(
+        inside: &[String],
+        program: &Path,
+        name: &str,
+        arguments: &[String],
+        log: &Path,
+        group: &mut TaskGroup,
+    ) -> Result<Arc<Self>, Error> {
         let failed = |cause: std::io::Error| Error::stopped("no-child", format!("{name}: {cause}"));
         if let Some(folder) = log.parent() {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
         let log = File::options().create(true).append(true).open(log).map_err(failed)?;
-        let mut child = Command::new(program)
+        let mut words = inside.iter().map(OsStr::new).chain([program.as_os_str()]);
+        let mut child = Command::new(words.next().unwrap_or(program.as_os_str()))
+            .args(words)
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -115,10 +133,26 @@ impl Child {
                 if let Line::Ready { address, appends } = line { Some((*address, *appends)) } else { None }
             })
         };
+        self.said(within, address_of).await
+    }
+
+    /// Waits for the addresses of a gate.
+    ///
+    /// # Errors
+    /// As [`Child::ready`].
+    pub async fn gate(&self, within: Duration) -> Result<Vec<SocketAddr>, Error> {
+        self.said(within, |lines| {
+            lines
+                .iter()
+                .find_map(|line| if let Line::Gate { addresses } = line { Some(addresses.clone()) } else { None })
+        })
+        .await
+    }
+
+    async fn said<T>(&self, within: Duration, of: impl Fn(&Vec<Line>) -> Option<T>) -> Result<T, Error> {
         let mut lines = self.lines.clone();
-        let waited = tokio::time::timeout(within, lines.wait_for(|lines| address_of(lines).is_some())).await;
-        match waited {
-            Ok(Ok(lines)) => address_of(&lines).ok_or_else(|| Error::retry("not-ready", self.name.clone())),
+        match tokio::time::timeout(within, lines.wait_for(|lines| of(lines).is_some())).await {
+            Ok(Ok(lines)) => of(&lines).ok_or_else(|| Error::retry("not-ready", self.name.clone())),
             Ok(Err(_)) => {
                 Err(Error::stopped("child-ended", format!("{} ended before it served; see its log", self.name)))
             }

@@ -1,5 +1,7 @@
 //! The processes of a drill and the wires between them.
 
+mod borders;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -49,6 +51,7 @@ pub struct Group {
     wires: BTreeMap<String, Wire>,
     witness: Arc<Child>,
     regions: BTreeMap<Home, (Arc<Child>, Control, SocketAddr)>,
+    gates: Vec<Arc<Child>>,
     producers: BTreeMap<Home, Arc<Child>>,
     crash_after: Option<CrashAfter>,
     servers: Servers,
@@ -88,6 +91,7 @@ impl Group {
             wires,
             witness,
             regions: BTreeMap::new(),
+            gates: Vec::new(),
             producers: BTreeMap::new(),
             crash_after,
             servers,
@@ -119,8 +123,15 @@ impl Group {
         push("region", region.to_owned());
         push("peer", peer.to_owned());
         push("dir", text(&self.folder));
-        push("witness", self.wire(&format!("{region}>witness"))?.address().to_string());
-        push("peer-address", self.wire(&format!("{region}>{peer}"))?.address().to_string());
+        let ways = [self.wire(&format!("{region}>witness"))?, self.wire(&format!("{region}>{peer}"))?];
+        let ways = ways.map(Wire::address);
+        let border = self.servers.border(home)?;
+        let [to_witness, to_peer] = match &border {
+            Some(border) => self.lead_out(home, border, ways, tasks).await?,
+            None => ways,
+        };
+        push("witness", to_witness.to_string());
+        push("peer-address", to_peer.to_string());
         push("events", self.servers.events(home)?.to_string());
         // The drill runs one process of a region at a time: a restarted one leads again at once.
         push("holder", format!("{region}.plane"));
@@ -131,9 +142,15 @@ impl Group {
         if let Some(crash) = &self.crash_after {
             push("crash-after", crash.to_string());
         }
-        let child = Child::start(&self.program, region, &arguments, &log_of(&self.folder, region), tasks)?;
+        let inside = border.as_ref().map_or(&[] as &[String], |border| &border.enter);
+        let log = log_of(&self.folder, region);
+        let child = Child::start_inside(inside, &self.program, region, &arguments, &log, tasks)?;
         let (address, appends) = child.ready(READY).await?;
         let appends = appends.ok_or_else(|| Error::stopped("no-appends", format!("{region} takes no appends")))?;
+        let [address, appends] = match &border {
+            Some(border) => self.lead_in(home, border, [address, appends], tasks).await?,
+            None => [address, appends],
+        };
         let control = Control::new(address, &self.bearer)?;
         self.wire(&format!("{peer}>{region}"))?.lead_to(address);
         for producer in Home::ALL {
@@ -281,6 +298,28 @@ impl Group {
         self.region(home)?.0.wake()
     }
 
+    /// Lets the kernel drop all that goes to or comes from a region and its server; both live on.
+    ///
+    /// # Errors
+    /// `Stopped` if the rules cannot be set.
+    pub async fn cut_off_region(&self, home: Home) -> Result<(), Error> {
+        self.servers.cut_off(home).await
+    }
+
+    /// Lets packets through again; answers how many were dropped, in and out.
+    ///
+    /// # Errors
+    /// `Stopped` (`no-darkness`) if none was dropped one way: then the region was not dark.
+    pub async fn reconnect_region(&self, home: Home) -> Result<(u64, u64), Error> {
+        let (inward, outward) = self.servers.reconnect(home).await?;
+        if inward == 0 || outward == 0 {
+            let message =
+                format!("{} was cut off, and {inward} packets to it and {outward} from it met the cut", home.region());
+            return Err(Error::stopped("no-darkness", message));
+        }
+        Ok((inward, outward))
+    }
+
     /// Notes the highest memory of every process in the record.
     pub fn note_memory(&self, record: &mut RunRecord) {
         let regions = self.regions.values().map(|(child, ..)| child);
@@ -297,6 +336,9 @@ impl Group {
         }
         for (child, ..) in self.regions.values() {
             child.finish(ENDING).await;
+        }
+        for gate in &self.gates {
+            gate.finish(ENDING).await;
         }
         self.witness.finish(ENDING).await;
         self.servers.stop().await;

@@ -1,6 +1,6 @@
 //! Wires between processes that the drill can cut, one direction at a time.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,8 +41,16 @@ impl Wire {
     /// # Errors
     /// `Stopped` if no port can be had.
     pub async fn lay(name: &str, group: &mut TaskGroup) -> Result<Self, Error> {
+        Self::lay_at(name, Ipv4Addr::LOCALHOST.into(), group).await
+    }
+
+    /// The same, listening at an address of the machine's.
+    ///
+    /// # Errors
+    /// `Stopped` if no port can be had there.
+    pub async fn lay_at(name: &str, address: IpAddr, group: &mut TaskGroup) -> Result<Self, Error> {
         let failed = |cause: std::io::Error| Error::stopped("no-port", format!("wire {name}: {cause}"));
-        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(failed)?;
+        let listener = TcpListener::bind((address, 0)).await.map_err(failed)?;
         let listen = listener.local_addr().map_err(failed)?;
         let (wiring, _) = watch::channel(Wiring { target: None, requests: true, answers: true, generation: 0 });
         let wire = Self { name: name.to_owned(), listen, wiring: Arc::new(wiring) };

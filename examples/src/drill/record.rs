@@ -22,6 +22,9 @@ pub enum Dark {
     Kill,
     /// Its sockets to the other region and to the witness are cut: it lives, isolated.
     Cut,
+    /// The kernel drops every packet between it, with its server, and everything else, producers too: it lives in a
+    /// network namespace that nothing reaches. Only with a server as store, on Linux, as root.
+    Network,
 }
 
 impl Dark {
@@ -32,6 +35,7 @@ impl Dark {
             Self::Pause => "pause",
             Self::Kill => "kill",
             Self::Cut => "cut",
+            Self::Network => "network",
         }
     }
 }

@@ -44,6 +44,8 @@ pub fn begin(options: &DrillOptions) -> Result<Begun, Error> {
     })?;
     let kind = if options.resume { folder.record()?.store } else { options.store.unwrap_or_default() };
     servers::check(kind, folder.path())?;
+    let asked = (!options.no_blackout).then_some(options.dark);
+    servers::check_dark(kind, if options.resume { folder.record()?.dark } else { asked })?;
     if !options.resume {
         // Bad input is told of before a download.
         options.ttl()?;

@@ -2,6 +2,7 @@
 //! below the run's folder, so that a run that was killed finds them again. They die with the drill.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +14,7 @@ use dcp_core::tasks::TaskGroup;
 use futures::future::{join_all, try_join_all};
 
 use super::progress::Say;
+use super::record::Dark;
 use crate::event_store::{EventsAt, StoreKind};
 use crate::orders::Home;
 use cluster::Cluster;
@@ -32,6 +34,8 @@ pub struct Servers {
     kind: StoreKind,
     folder: PathBuf,
     say: Say,
+    // Each in a network namespace, with its region's processes.
+    apart: bool,
     clusters: BTreeMap<Home, Running>,
 }
 
@@ -40,6 +44,32 @@ struct Running {
     cluster: Arc<Cluster>,
     // Whether its end is: nobody is told of it then.
     planned: Arc<AtomicBool>,
+}
+
+/// Where a region's network namespace meets the rest of the machine.
+#[derive(Debug, Clone)]
+pub struct Border {
+    /// What stands before a command that is run inside.
+    pub enter: Vec<String>,
+    /// The address on the inner side.
+    pub inside: IpAddr,
+    /// The address on the outer side.
+    pub outside: IpAddr,
+}
+
+/// Refuses a darkness that cannot be made here.
+///
+/// # Errors
+/// `Invalid`: `bad-dark` for a store without a server, `tool-missing` with the command that cures it.
+pub fn check_dark(kind: StoreKind, dark: Option<Dark>) -> Result<(), Error> {
+    match (dark, kind) {
+        (Some(Dark::Network), StoreKind::Embedded) => Err(Error::invalid(
+            "bad-dark",
+            "--dark network: a region goes dark with its server; add --store postgres or --store kafka",
+        )),
+        (Some(Dark::Network), _) => cluster::check_network(),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses a run's folder whose path a server of that kind does not stand.
@@ -68,7 +98,13 @@ impl Servers {
     /// The servers of the run in a folder; none runs yet.
     #[must_use]
     pub fn of(kind: StoreKind, out: &Path, say: Say) -> Self {
-        Self { kind, folder: out.join("servers"), say, clusters: BTreeMap::new() }
+        Self { kind, folder: out.join("servers"), say, apart: false, clusters: BTreeMap::new() }
+    }
+
+    /// The same, each in a network namespace of its own that can be [cut off](Servers::cut_off).
+    #[must_use]
+    pub fn apart(self, apart: bool) -> Self {
+        Self { apart, ..self }
     }
 
     /// Where the data of a region's server are, once it was started.
@@ -90,6 +126,7 @@ impl Servers {
         let starts = homes.iter().map(|home| {
             let there = self.clusters.get(home).map(|running| Arc::clone(&running.cluster));
             let (home, kind, say, folder) = (*home, self.kind, self.say.clone(), self.data(*home));
+            let apart = self.apart;
             aside(move || {
                 let began = SystemClock::monotonic().now();
                 let cluster = match there {
@@ -98,7 +135,7 @@ impl Servers {
                         cluster.start()?;
                         cluster
                     }
-                    None => Arc::new(Cluster::open(kind, &folder, &say)?),
+                    None => Arc::new(Cluster::open(kind, &folder, apart, &say)?),
                 };
                 let took = SystemClock::monotonic().now().since(began).as_secs_f64();
                 say.line(&format!("{cluster} of {} serves after {took:.1} s", home.region()));
@@ -121,6 +158,36 @@ impl Servers {
             Some(running) => running.cluster.events(),
             None => Err(Error::retry("not-running", format!("the server of {} does not run", home.region()))),
         }
+    }
+
+    /// The border of a region's network namespace; none where it has none.
+    ///
+    /// # Errors
+    /// `Retry` if its server was not started.
+    pub fn border(&self, home: Home) -> Result<Option<Border>, Error> {
+        match self.clusters.get(&home) {
+            _ if !self.apart => Ok(None),
+            Some(running) => running.cluster.border().map(Some),
+            None => Err(Error::retry("not-running", format!("the server of {} does not run", home.region()))),
+        }
+    }
+
+    /// From here on the kernel drops every packet across a region's border, without a word to either side.
+    ///
+    /// # Errors
+    /// `Stopped` if the rules cannot be set.
+    pub async fn cut_off(&self, home: Home) -> Result<(), Error> {
+        self.each(home, false, Cluster::cut_off).await
+    }
+
+    /// Lets packets through again; answers how many were dropped, in and out.
+    ///
+    /// # Errors
+    /// `Stopped` if the rules cannot be taken away.
+    pub async fn reconnect(&self, home: Home) -> Result<(u64, u64), Error> {
+        let running = self.clusters.get(&home).cloned();
+        let Running { cluster, .. } = running.ok_or_else(|| Error::retry("not-running", home.region().to_owned()))?;
+        aside(move || cluster.reconnect()).await
     }
 
     /// From here on an unplanned end of a region's server stops the group.

@@ -78,8 +78,9 @@ impl EventStores {
     pub(super) async fn open(&self, home: Home) -> Result<OpenEvents, Error> {
         let region = home.region_id();
         let folder = self.foundation.region_folder(&region);
-        // An existing store keeps its incarnation: nothing is drawn.
-        let entropy = Arc::new(SeededEntropy::new(0, "look"));
+        // An existing store keeps its incarnation. Should its server hold none yet, the one that is made now is no
+        // other store's.
+        let entropy = Arc::new(SeededEntropy::from_system()?);
         match self.servers.events(home)? {
             EventsAt::Folder => {
                 let settings = EmbeddedEventSettings::new(folder.join(event_store::FILE), region, entropy);

@@ -111,7 +111,7 @@ async fn start(
     tasks: &mut TaskGroup,
 ) -> Result<Group, Error> {
     let program = std::env::current_exe().map_err(|cause| Error::stopped("no-program", cause.to_string()))?;
-    let servers = Servers::of(record.store, folder.path(), printer.sayer());
+    let servers = Servers::of(record.store, folder.path(), printer.sayer()).apart(record.dark == Some(Dark::Network));
     let mut group = Group::start(&program, folder, crash_after, servers, tasks).await?;
     let dark = matches!(record.phase, Phase::Dark | Phase::TakenOver);
     if dark && record.dark == Some(Dark::Cut) {

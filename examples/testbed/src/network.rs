@@ -117,8 +117,13 @@ impl Network {
     /// [`Error::Unknown`] if there is no such place or port, or it is cut already.
     pub fn cut(&self, from: &str, to: &str, port: Option<&str>) -> Result<(), Error> {
         let rule = self.rule(from, to, port)?;
-        let script = self.cuts().cut(cuts::name(from, to, port), rule)?;
-        self.between.run(&script)
+        // Held until the rules are as they are noted.
+        let mut cuts = self.cuts();
+        let mut after = cuts.clone();
+        let script = after.cut(cuts::name(from, to, port), rule)?;
+        self.between.run(&script)?;
+        *cuts = after;
+        Ok(())
     }
 
     /// Lets packets through again; answers how many were dropped. None means that the cut hit nothing.
@@ -126,9 +131,14 @@ impl Network {
     /// # Errors
     /// [`Error::Unknown`] if it is not cut.
     pub fn heal(&self, from: &str, to: &str, port: Option<&str>) -> Result<u64, Error> {
-        let dropped = self.dropped(from, to, port)?;
-        let script = self.cuts().heal(&cuts::name(from, to, port))?;
+        let mut cuts = self.cuts();
+        let mut after = cuts.clone();
+        let name = cuts::name(from, to, port);
+        let question = cuts.question(&name)?;
+        let script = after.heal(&name)?;
+        let dropped = self.count(&question)?;
         self.between.run(&script)?;
+        *cuts = after;
         Ok(dropped)
     }
 
@@ -138,7 +148,11 @@ impl Network {
     /// [`Error::Unknown`] if it is not cut.
     pub fn dropped(&self, from: &str, to: &str, port: Option<&str>) -> Result<u64, Error> {
         let question = self.cuts().question(&cuts::name(from, to, port))?;
-        let answer = self.between.answer(&question)?;
+        self.count(&question)
+    }
+
+    fn count(&self, question: &str) -> Result<u64, Error> {
+        let answer = self.between.answer(question)?;
         cuts::packets(&answer).ok_or_else(|| Error::io(question)(std::io::Error::other(answer)))
     }
 

@@ -90,9 +90,11 @@ impl Proxy {
         self.order(|given| given.conditions.send_modify(|both| *both = [Conditions::default(); 2]));
     }
 
-    /// Resets every open connection, on both sides.
-    pub fn reset(&self) {
+    /// Resets every open connection, on both sides; answers how many there were.
+    pub fn reset(&self) -> u64 {
+        let open = self.counts.open.load(Ordering::SeqCst);
         self.order(|given| given.resets.send_modify(|resets| *resets += 1));
+        open
     }
 
     /// Resets every connection as soon as it is made.

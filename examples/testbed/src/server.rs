@@ -139,17 +139,17 @@ impl Server {
     /// Stops all its processes where they are (SIGSTOP); connections stay open and silent.
     ///
     /// # Errors
-    /// [`Error::Supervisor`] if it does not run.
+    /// [`Error::Supervisor`] if it does not run, is paused already, or was not seen to stand still in time.
     pub fn pause(&self) -> Result<(), Error> {
-        self.order("pause")
+        self.with_run("pause", Supervised::pause)
     }
 
     /// Lets them go on (SIGCONT).
     ///
     /// # Errors
-    /// [`Error::Supervisor`] if it does not run.
+    /// [`Error::Supervisor`] if it does not run, or is not paused.
     pub fn resume(&self) -> Result<(), Error> {
-        self.order("resume")
+        self.with_run("resume", Supervised::resume)
     }
 
     /// Kills all its processes (SIGKILL) and waits until they are gone. [`Server::start`] brings it back on
@@ -193,13 +193,17 @@ impl Server {
     }
 
     fn order(&self, order: &str) -> Result<(), Error> {
+        self.with_run(order, |run| run.order(order))
+    }
+
+    fn with_run(&self, order: &str, act: impl FnOnce(&mut Supervised) -> Result<(), Error>) -> Result<(), Error> {
         let mut run = self.run();
         let not_started = || Error::Supervisor {
             name: self.name().to_owned(),
             order: order.to_owned(),
             said: "nothing: the server is not started".to_owned(),
         };
-        run.as_mut().ok_or_else(not_started)?.order(order)
+        act(run.as_mut().ok_or_else(not_started)?)
     }
 
     // Afterwards nothing of it is left in any case.

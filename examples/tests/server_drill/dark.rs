@@ -1,6 +1,10 @@
 //! A drill on servers passes however the region goes dark with its server, and the independent checker
 //! agrees.
 
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
 use examples::event_store::StoreKind;
 use examples::orders::Home;
 
@@ -69,6 +73,31 @@ pub(super) fn paused(store: StoreKind) {
         assert!(!survivor.iter().any(Process::is_stopped), "{survivor:?}");
     };
     checked(&passes(store, "pause", stands_still));
+}
+
+pub(super) fn network(store: StoreKind) {
+    let cut_off = |running: &Running| {
+        let all = family(running.id());
+        assert!(!all.iter().any(Process::is_stopped), "{all:?}");
+        // Whom nothing listens for says so at once, where packets get through.
+        assert_eq!(knock(&all, "eu-west-2"), ErrorKind::TimedOut);
+        assert_eq!(knock(&all, "eu-central-1"), ErrorKind::ConnectionRefused);
+    };
+    checked(&passes(store, "network", cut_off));
+}
+
+/// What a connection to a region from outside of its network comes to; its server is in the same network.
+fn knock(all: &[Process], region: &str) -> ErrorKind {
+    let network = |process: &Process| std::fs::read_link(format!("/proc/{}/ns/net", process.id)).unwrap();
+    let of_region = all.iter().find(|process| process.is(&["region", "--region", region])).unwrap();
+    let of_server = family(server_of(all, region).id);
+    assert!(of_server.iter().any(|process| network(process) == network(of_region)), "{of_server:?}");
+    let gate = all.iter().find(|process| {
+        process.is(&["gate"]) && !process.is(&["--listen", "127.0.0.1"]) && network(process) == network(of_region)
+    });
+    let arguments = &gate.unwrap().arguments;
+    let address = arguments[arguments.iter().position(|word| word == "--listen").unwrap() + 1].parse().unwrap();
+    TcpStream::connect_timeout(&SocketAddr::new(address, 1), Duration::from_secs(1)).unwrap_err().kind()
 }
 
 pub(super) fn cut(store: StoreKind) {

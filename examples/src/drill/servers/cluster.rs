@@ -5,10 +5,16 @@ use std::path::Path;
 
 use dcp_core::Error;
 use testbed::catalog::{Recipe, recipe};
-use testbed::{Bed, Kept, Server, Wanted};
+use testbed::{Bed, Kept, NAMESPACES, Server, TEST, Wanted};
 
+use super::Border;
 use crate::drill::progress::Say;
 use crate::event_store::{EventsAt, StoreKind};
+
+/// The only region of a testbed that has one.
+const PLACE: &str = "a";
+/// Across its border: in, and out.
+const WAYS: [(&str, &str); 2] = [(TEST, PLACE), (PLACE, TEST)];
 
 /// A cluster that is open, whether it runs or not.
 #[derive(Debug)]
@@ -27,6 +33,10 @@ fn known(kind: StoreKind) -> Result<&'static Recipe, Error> {
     recipe(kind.name()).ok_or_else(|| Error::invalid("no-recipe", format!("the testbed has no {}", kind.name())))
 }
 
+pub(super) fn check_network() -> Result<(), Error> {
+    testbed::lacking(NAMESPACES).map_or(Ok(()), |missing| Err(of(&missing)))
+}
+
 pub(super) fn check(kind: StoreKind, out: &Path) -> Result<(), Error> {
     let unseen = |cause| Error::stopped("unwritable-folder", format!("{}: {cause}", out.display()));
     let place = out.canonicalize().map_err(unseen)?;
@@ -43,14 +53,16 @@ pub(super) fn obtain(kind: StoreKind, say: &Say) -> Result<(), Error> {
 
 impl Cluster {
     /// Starts it, on the data in the folder if there are some.
-    pub(super) fn open(kind: StoreKind, folder: &Path, say: &Say) -> Result<Self, Error> {
+    pub(super) fn open(kind: StoreKind, folder: &Path, apart: bool, say: &Say) -> Result<Self, Error> {
         // Who waits is told by the drill, with the time that it took.
         let tell = |line: &str| {
             if !line.ends_with(" serves") {
                 say.line(line)
             }
         };
-        let bed = Bed::open(folder, &Wanted::one(kind.name()), &tell).map_err(|error| of(&error))?;
+        let one = Wanted::one(kind.name());
+        let wanted = if apart { one.with_namespaces() } else { one };
+        let bed = Bed::open(folder, &wanted, &tell).map_err(|error| of(&error))?;
         Ok(Self { kind, bed })
     }
 
@@ -76,6 +88,30 @@ impl Cluster {
 
     fn each(&self, act: impl Fn(&Server) -> Result<(), testbed::Error>) -> Result<(), Error> {
         self.bed.servers().iter().try_for_each(|server| act(server)).map_err(|error| of(&error))
+    }
+
+    /// Where its network namespace meets the rest.
+    pub(super) fn border(&self) -> Result<Border, Error> {
+        let network = self.bed.network().map_err(|error| of(&error))?;
+        let command = network.enter(PLACE).map_err(|error| of(&error))?;
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        Ok(Border {
+            enter: words.map(|word| word.to_string_lossy().into_owned()).collect(),
+            inside: network.address(PLACE).map_err(|error| of(&error))?,
+            outside: network.address(TEST).map_err(|error| of(&error))?,
+        })
+    }
+
+    pub(super) fn cut_off(&self) -> Result<(), Error> {
+        let network = self.bed.network().map_err(|error| of(&error))?;
+        WAYS.into_iter().try_for_each(|(from, to)| network.cut(from, to, None)).map_err(|error| of(&error))
+    }
+
+    /// How many packets were dropped, in and out.
+    pub(super) fn reconnect(&self) -> Result<(u64, u64), Error> {
+        let network = self.bed.network().map_err(|error| of(&error))?;
+        let [inward, outward] = WAYS.map(|(from, to)| network.heal(from, to, None).map_err(|error| of(&error)));
+        Ok((inward?, outward?))
     }
 
     /// Which of its servers does not run; none while all do.

@@ -69,6 +69,15 @@ impl Stage {
                 self.group.wake_region(LOST).await?;
                 self.group.region(LOST)?.1.release().await?;
             }
+            Some(Dark::Network) if self.group.runs(LOST) => {
+                let (inward, outward) = self.group.reconnect_region(LOST).await?;
+                self.printer.say(&format!(
+                    "the kernel has dropped {inward} packets to {} and {outward} from it",
+                    LOST.region()
+                ));
+                self.until_status(LOST, "an answer after the network is back", |_| true).await?;
+                self.group.region(LOST)?.1.release().await?;
+            }
             _ if !self.group.runs(LOST) => {
                 let record = self.record.clone();
                 self.group.start_servers(&[LOST], &mut self.tasks).await?;

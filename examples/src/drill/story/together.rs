@@ -96,7 +96,7 @@ impl Stage {
     async fn hold_appends(&self, dark: Dark) -> Result<Option<String>, Error> {
         let wanted = match dark {
             Dark::Kill => vec![(points::APPEND_COMMITTED, 1)],
-            Dark::Pause | Dark::Cut => vec![(points::APPEND_CHECKED, 1), (points::APPEND_COMMITTED, 3)],
+            Dark::Pause | Dark::Cut | Dark::Network => vec![(points::APPEND_CHECKED, 1), (points::APPEND_COMMITTED, 3)],
         };
         let (_, control) = self.group.region(LOST)?;
         for (point, of_four) in &wanted {
@@ -144,6 +144,7 @@ impl Stage {
             Dark::Pause => self.group.pause_region(LOST).await?,
             Dark::Kill => self.group.kill_region(LOST).await?,
             Dark::Cut => self.group.isolate(LOST)?,
+            Dark::Network => self.group.cut_off_region(LOST).await?,
         }
         if let Some(fault) = &mut self.record.fault {
             (fault.at_ns, fault.happened) = (at_ns, Some(dark));

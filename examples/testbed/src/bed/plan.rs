@@ -19,8 +19,9 @@ impl Bed {
     ///
     /// # Errors
     /// [`NotFired`] names the first fault that had no effect, with what was done before it: a place that there
-    /// is not, a server that does not run and is to be paused, one that runs and is to be started again, a cut that is
-    /// healed and has dropped no packet.
+    /// is not, a server that does not run or is paused and is to be paused, one that runs and is to go on or to be started again,
+    /// a reset where no connection is open, a cut that is healed and has dropped no packet. Whether anything passes under a
+    /// condition of a link is not asked: [`Proxy::traffic`] tells.
     ///
     /// # Cancel safety
     /// Dropping it leaves the servers as hurt as they are then; a start that is under way goes on.
@@ -57,12 +58,9 @@ impl Bed {
                 proxy.set(*direction, *conditions);
                 Ok(())
             }),
-            FaultKind::Reset { place } => self.each_proxy(place, &|proxy| match proxy.traffic().connections {
-                0 => Err("nobody has connected by it".to_owned()),
-                _ => {
-                    proxy.reset();
-                    Ok(())
-                }
+            FaultKind::Reset { place } => self.each_proxy(place, &|proxy| match proxy.reset() {
+                0 => Err("no connection by it is open".to_owned()),
+                _ => Ok(()),
             }),
             FaultKind::Cut { from, to, port } => {
                 let network = self.network().map_err(|error| error.to_string())?;

@@ -9,7 +9,7 @@ pub(super) const TABLE: &str =
     "nft 'add table ip cuts; add chain ip cuts way { type filter hook forward priority 0; }'";
 
 /// The cuts there are.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Cuts {
     rules: BTreeMap<String, (u64, String)>,
     made: u64,

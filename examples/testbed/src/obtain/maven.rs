@@ -10,7 +10,7 @@ use super::{Progress, command};
 use crate::error::Error;
 
 /// Fetches into `libs`. A file that is not what it should be, such as one half written by a run that was
-/// killed, is removed and fetched once more.
+/// killed, is removed and fetched once more, then past the user's own Maven repository.
 pub(super) fn fetch(
     folder: &Path,
     coordinates: &[&str],
@@ -24,11 +24,17 @@ pub(super) fn fetch(
     for again in [true, false] {
         let mut maven = Command::new("mvn");
         maven.args(["-B", "-ntp", "dependency:copy-dependencies", "-DincludeScope=runtime"]);
-        maven.arg("-DoutputDirectory=libs");
+        // A download that is not what its repository says is refused, and not only warned of.
+        maven.args(["-C", "-DoutputDirectory=libs"]);
+        if !again {
+            // What the user's own repository has may be the damaged one, and would be copied for ever.
+            maven.arg("-Dmaven.repo.local=repository");
+        }
         command::run(&maven, folder, "mvn", progress)?;
         let wrong = differing(&libs, checksums)?;
         if wrong.is_empty() {
-            return Ok(());
+            let own = folder.join("repository");
+            return if own.exists() { fs::remove_dir_all(&own).map_err(Error::path("remove", &own)) } else { Ok(()) };
         }
         if !again {
             return Err(Error::Checksum { of: libs.display().to_string(), wrong });

@@ -21,6 +21,7 @@ const CONNECTIONS_MAX: usize = 4096;
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     pub(super) connections: AtomicU64,
+    pub(super) open: AtomicU64,
     pub(super) bytes: [AtomicU64; 2],
 }
 
@@ -50,8 +51,9 @@ pub(super) async fn serve(listener: TcpListener, server: SocketAddr, seed: u64, 
             let _gone = client.set_zero_linger();
             continue;
         }
+        let open = Open::new(&counts);
         let number = counts.connections.fetch_add(1, Ordering::Relaxed);
-        connections.spawn(connection(client, server, (seed, number, now), orders.clone(), Arc::clone(&counts)));
+        connections.spawn(connection(client, server, (seed, number, now), orders.clone(), open));
     }
 }
 
@@ -59,14 +61,31 @@ async fn over(orders: &mut watch::Receiver<bool>) {
     while orders.changed().await.is_ok() {}
 }
 
+/// Counts a connection as open for as long as it is held.
+struct Open(Arc<Counts>);
+
+impl Open {
+    fn new(counts: &Arc<Counts>) -> Self {
+        counts.open.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(counts))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 async fn connection(
     mut client: TcpStream,
     server: SocketAddr,
     (seed, number, now): (u64, u64, Now),
     mut orders: Orders,
-    counts: Arc<Counts>,
+    open: Open,
 ) {
     orders.resets.mark_unchanged();
+    let counts = &open.0;
     let Ok(mut server) = TcpStream::connect(server).await else {
         let _gone = client.set_zero_linger();
         return;

@@ -22,7 +22,17 @@ pub(crate) struct Supervised {
     orders: Option<ChildStdin>,
     said: Receiver<String>,
     ended: Option<String>,
+    standing: Standing,
     pid: u32,
+}
+
+/// Whether its processes stand still, as far as orders were answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Runs,
+    /// Told to stop, with no answer that all did.
+    Half,
+    Stopped,
 }
 
 impl Supervised {
@@ -50,7 +60,8 @@ impl Supervised {
                 }
             }
         });
-        let mut started = Self { name: name.to_owned(), process, orders, said, ended: None, pid: 0 };
+        let mut started =
+            Self { name: name.to_owned(), process, orders, said, ended: None, standing: Standing::Runs, pid: 0 };
         let line = started.hear("start")?;
         match line.strip_prefix("started ").and_then(|pid| pid.parse().ok()) {
             Some(pid) => started.pid = pid,
@@ -86,8 +97,39 @@ impl Supervised {
         if !told {
             return Err(self.refused(order, "nothing: it is gone".to_owned()));
         }
-        let line = self.hear(order)?;
+        let line = self.hear_of(order)?;
         if line == format!("done {order}") { Ok(()) } else { Err(self.refused(order, line)) }
+    }
+
+    /// Stops every process of it where it stands.
+    pub(crate) fn pause(&mut self) -> Result<(), Error> {
+        if self.standing == Standing::Stopped && self.ended().is_none() {
+            return Err(self.refused("pause", "nothing: it is paused already".to_owned()));
+        }
+        self.standing = Standing::Half;
+        self.order("pause")?;
+        self.standing = Standing::Stopped;
+        Ok(())
+    }
+
+    /// Lets them go on.
+    pub(crate) fn resume(&mut self) -> Result<(), Error> {
+        if self.standing == Standing::Runs && self.ended().is_none() {
+            return Err(self.refused("resume", "nothing: it is not paused".to_owned()));
+        }
+        self.order("resume")?;
+        self.standing = Standing::Runs;
+        Ok(())
+    }
+
+    // The answer to an earlier order may come late; its caller has given it up.
+    fn hear_of(&mut self, order: &str) -> Result<String, Error> {
+        loop {
+            let line = self.hear(order)?;
+            if !is_late(&line, order) {
+                return Ok(line);
+            }
+        }
     }
 
     /// Waits until the server has ended and nothing of it is left.
@@ -135,10 +177,26 @@ impl Supervised {
     }
 }
 
+fn is_late(line: &str, order: &str) -> bool {
+    line.strip_prefix("done ").is_some_and(|done| done != order)
+}
+
 impl Drop for Supervised {
     fn drop(&mut self) {
         // Without its lifeline it kills all that is left; then there is only itself to reap.
         drop(self.orders.take());
         let _reaped = self.process.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_late;
+
+    #[test]
+    fn the_answer_to_an_order_before_is_passed_over() {
+        assert!(is_late("done pause", "resume"));
+        assert!(!is_late("done resume", "resume"));
+        assert!(!is_late("exited with code 0", "resume") && !is_late("failed pause: 2 run", "pause"));
     }
 }

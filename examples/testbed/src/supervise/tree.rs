@@ -25,8 +25,8 @@ pub(super) fn kill_all() {
     }
 }
 
-/// Stops the server first, so that it forks no more, then all others, until each is seen stopped.
-pub(super) fn pause(server: Pid) {
+/// Stops the server first, so that it forks no more, then all others, until each is seen stopped; says whether.
+pub(super) fn pause(server: Pid) -> bool {
     for _ in 0..ROUNDS_MAX {
         let mut running = false;
         for (pid, state) in of(server) {
@@ -36,10 +36,11 @@ pub(super) fn pause(server: Pid) {
             }
         }
         if !running {
-            return;
+            return true;
         }
         std::thread::sleep(BETWEEN_ROUNDS);
     }
+    false
 }
 
 /// Lets all of them go on.

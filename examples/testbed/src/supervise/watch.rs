@@ -53,7 +53,12 @@ pub(super) fn until_over(server: Pid) -> io::Result<()> {
 
 fn obey(server: Pid, order: &str) -> io::Result<()> {
     match order {
-        "pause" => tree::pause(server),
+        "pause" => {
+            if !tree::pause(server) {
+                say("failed pause: some of its processes do not stand still");
+                return Ok(());
+            }
+        }
         "resume" => tree::resume(server),
         // The rest of the tree follows when the server's end is seen.
         "kill" => kill_process(server, Signal::KILL)?,

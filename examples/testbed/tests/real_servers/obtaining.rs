@@ -48,20 +48,32 @@ fn once() {
     assert!(!obtained(&said(obtain(cache.path()))));
 }
 
-// Killed at several moments; what it leaves is never taken for the server, and the next run gets there.
+// Killed once it has begun, once it has fetched, and once the server's program is there; what it leaves is never
+// taken for the server, and the next run gets there.
 fn interrupted() {
     let cache = tempfile::tempdir().unwrap();
-    let mut hit = 0;
-    for after in [100, 400, 900] {
+    let met = |partial: &Path, stage: &str| match stage {
+        "begun" => partial.is_dir(),
+        "fetched" => fs::read_dir(partial.join("libs")).is_ok_and(|mut libs| libs.next().is_some()),
+        _ => partial.join("bin/postgres").exists(),
+    };
+    for stage in ["begun", "fetched", "unpacked"] {
         let mut process = obtain(cache.path());
-        std::thread::sleep(Duration::from_millis(after));
+        while !partial(cache.path()).is_some_and(|partial| met(&partial, stage)) {
+            assert!(process.try_wait().unwrap().is_none(), "it has ended before it was seen to have {stage}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
         process.kill().unwrap();
         process.wait().unwrap();
-        hit += u32::from(homes(cache.path()).is_empty());
+        assert!(homes(cache.path()).is_empty(), "{stage}: half of it was taken for whole");
     }
-    assert!(hit > 0, "no run was interrupted");
     said(obtain(cache.path()));
     assert_eq!(homes(cache.path()).len(), 1);
+}
+
+fn partial(cache: &Path) -> Option<PathBuf> {
+    let mut all = fs::read_dir(cache.join("servers")).into_iter().flatten().map(|entry| entry.unwrap().path());
+    all.find(|path| path.extension().is_some_and(|end| end == "partial"))
 }
 
 fn missing_tool() {

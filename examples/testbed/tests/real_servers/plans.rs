@@ -1,5 +1,7 @@
 //! Fault plans done to real servers, and what happens when a fault has nothing to hit.
 
+use std::io::{ErrorKind, Read as _};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,7 +35,14 @@ fn processes() {
     assert_eq!(times, [true; 3]);
     server.ask().unwrap();
     assert!(by_proxy.read().is_err());
-    run(&bed, "0ms link a to-client; 0ms reset a; 0ms kill a").unwrap();
+    let before = proxy.traffic().connections;
+    let mut open = TcpStream::connect(proxy.address()).unwrap();
+    while proxy.traffic().connections == before {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    run(&bed, "0ms link a to-client; 0ms reset a").unwrap();
+    assert_eq!(open.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    run(&bed, "0ms kill a").unwrap();
     assert!(server.ask().is_err() && server.pid().is_none());
     run(&bed, "0ms restart a").unwrap();
     by_proxy.find("by the proxy");
@@ -56,7 +65,15 @@ fn nothing_hit() {
     run(&bed, "0ms restart a").unwrap();
     bed.proxy("postgres-a", 1).unwrap();
     let error = run(&bed, "0ms reset a").unwrap_err();
-    assert!(error.to_string().contains("nobody has connected by it"), "{error}");
+    assert!(error.to_string().contains("no connection by it is open"), "{error}");
+    // One plan cannot say this; a second one beside it can.
+    let server = bed.server("postgres-a").unwrap();
+    assert!(server.resume().unwrap_err().to_string().contains("nothing: it is not paused"));
+    server.pause().unwrap();
+    let error = run(&bed, "0ms pause a").unwrap_err();
+    assert!(error.to_string().contains("nothing: it is paused already"), "{error}");
+    server.resume().unwrap();
+    assert!(server.resume().is_err());
 }
 
 fn network() {
