@@ -72,13 +72,13 @@ impl StoreLink {
         Ok(Self { settings, ports, live })
     }
 
-    /// Copies until it is stopped. While the source does not answer it waits, with growing pauses;
-    /// while the durable state says so it rests.
+    /// Copies until it is stopped. While the source, the local store or the state store does not answer
+    /// it waits, for the stores with growing pauses; while the durable state says so it rests.
     ///
     /// # Errors
-    /// `Fenced`: another worker of this link has taken over; do not start again. Anything else is
-    /// the local store's or state store's own error, or a source that refuses this reader: the
-    /// caller decides whether to start again.
+    /// `Fenced`: another worker of this link has taken over; do not start again. Anything else, never
+    /// `Retry`, is the local store's or state store's own error, or a source that refuses this reader:
+    /// the caller decides whether to start again.
     ///
     /// # Cancel safety
     /// Cancel safe: a batch under way may or may not have been copied, and the next run goes on

@@ -12,7 +12,10 @@ pub const LINK_DISCONNECTED: &str = "link disconnected";
 pub const LINK_FAILED: &str = "link failed";
 /// A batch was copied. Debug; fields `link`, `log`, `records`, `count`.
 pub const BATCH_COPIED: &str = "batch copied";
-/// The local end of a log was read again after an unknown outcome or a conflict. Warn; fields
+/// The local store does not answer; the link tries again, with growing pauses. Warn; fields `link`,
+/// `cause`.
+pub const LOCAL_SILENT: &str = "local store silent";
+/// The local end of a log is read again after an unknown outcome, a conflict or no answer. Warn; fields
 /// `link`, `log`, `cause`.
 pub const LOG_RESUMED: &str = "log resumed";
 /// A record of a companion log is not a heartbeat; copied and not counted. Warn; fields `link`,

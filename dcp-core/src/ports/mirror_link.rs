@@ -139,6 +139,8 @@ pub struct Exposure {
 ///   clock says; heartbeats that arrive late and together are no younger for it.
 /// - **L8** A desire set by a lower term than one already seen is refused with `Fenced`.
 /// - **L9** It copies only logs whose origin is its source region, so that loops cannot form.
+/// - **L10** While the local store does not answer (`Retry`), at whichever of its calls, it waits; then it
+///   goes on where the mirror stands.
 #[async_trait]
 pub trait MirrorLink: fmt::Debug + Send + Sync + 'static {
     /// Its name.

@@ -1,4 +1,4 @@
-//! Conformance of a [`MirrorLink`]: clauses L1 to L9, on paused time.
+//! Conformance of a [`MirrorLink`]: clauses L1 to L10, on paused time.
 //!
 //! Implement [`MirrorLinkFixture`] for your link and name the tests with
 //! [`mirror_link_conformance!`](crate::mirror_link_conformance). The stores on both sides are the
@@ -9,6 +9,7 @@ mod faults;
 mod lag;
 mod origins;
 mod restart;
+mod silence;
 mod steering;
 mod stopping;
 mod world;
@@ -36,6 +37,7 @@ pub use faults::{CopyFault, CopyPlan, FaultyLocal, FaultySource};
 pub use lag::l7_silence_is_lag;
 pub use origins::l9_foreign_origins_are_not_copied;
 pub use restart::l2_goes_on_where_the_mirror_stands;
+pub use silence::l10_waits_for_its_own_store;
 pub use steering::{l3_paused_copies_nothing, l4_staging_ends_exactly, l8_lower_terms_are_fenced};
 pub use stopping::l5_divergence_stops;
 pub use world::{RunningLink, SOURCE_INCARNATION, World, link_id};
@@ -117,6 +119,7 @@ table! {
     "L7" l7_silence_is_lag "lag in seconds rises while nothing arrives, by the local clock"
     "L8" l8_lower_terms_are_fenced "a desire under a lower term is fenced, also after a restart"
     "L9" l9_foreign_origins_are_not_copied "only logs of the source region's origin are copied"
+    "L10" l10_waits_for_its_own_store "a local store that does not answer for a while ends nothing"
 }
 
 /// Names one test per clause of [`MirrorLink`](crate::ports::MirrorLink):
@@ -138,6 +141,7 @@ macro_rules! mirror_link_conformance {
                 l7_silence_is_lag
                 l8_lower_terms_are_fenced
                 l9_foreign_origins_are_not_copied
+                l10_waits_for_its_own_store
             );
         }
     };

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::observe::{Missed, ask, compare, contradiction, views};
 use super::transfer::{Trouble, Turn, turn};
-use super::work::{LogWork, load_all, newest_heartbeat};
+use super::work::{LogWork, load, newest_heartbeat};
 use super::{StoreLink, state};
 use crate::backoff;
 use crate::decide::{Decision, Divergence, decide, share_out};
@@ -25,7 +25,7 @@ pub(super) struct Worker<'a> {
     all: Vec<LogId>,
     writer: Option<Box<dyn EventWriter>>,
     works: BTreeMap<LogId, LogWork>,
-    /// Do not call the source before this.
+    /// Call neither store before this.
     retry_at: Moment,
     attempts: u32,
     turn: usize,
@@ -41,9 +41,6 @@ impl<'a> Worker<'a> {
     /// One round; answers whether there is more to do at once.
     pub(super) async fn round(&mut self, interrupt: &CancellationToken) -> Result<bool, Error> {
         let link = self.link;
-        if self.writer.is_none() && !self.open().await? {
-            return Ok(false);
-        }
         let stored = match state::read(link.ports.state.as_ref(), &link.settings.id).await {
             Ok((stored, _)) => stored,
             // Not known what to do: copy nothing.
@@ -53,6 +50,18 @@ impl<'a> Worker<'a> {
         self.adopt(&stored);
         if link.ports.clock.now() < self.retry_at {
             return Ok(false);
+        }
+        match self.stand().await {
+            Ok(()) => {}
+            Err(Failure::NotApplied(error)) if error.kind() != ErrorKind::Retry => return Err(error),
+            Err(failure) => {
+                let cause = failure.to_string();
+                tracing::warn!(
+                    target: telemetry::TARGET, link = %link.settings.id, cause, "{}", telemetry::LOCAL_SILENT
+                );
+                self.back_off();
+                return Ok(false);
+            }
         }
         let asked = link.ports.clock.now();
         let ends = match ask(link, interrupt, link.ports.source.ends(&self.all)).await {
@@ -88,26 +97,38 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Opens the writer, which fences a predecessor, and reads where the mirror stands after that.
-    async fn open(&mut self) -> Result<bool, Error> {
+    /// Opens the writer, which fences a predecessor, and reads where the mirror stands after that; of
+    /// the logs of which it is not known. The writer outlives a failed reading: opened once more it would
+    /// fence a successor.
+    async fn stand(&mut self) -> Result<(), Failure> {
         let link = self.link;
-        let role = WriterRole::Mirror(link.settings.id.clone());
-        let writer = match link.ports.local.open_writer(&self.all, role).await {
-            Ok(writer) => writer,
-            Err(Failure::InDoubt(_)) => return Ok(false),
-            Err(Failure::NotApplied(error)) if error.kind() == ErrorKind::Retry => return Ok(false),
-            Err(Failure::NotApplied(error)) => return Err(error),
-        };
-        self.works = load_all(link, &self.all).await?;
-        let companions = self.works.iter().filter(|(log, work)| log.is_companion() && work.applied.count > 0);
+        if self.writer.is_none() {
+            let role = WriterRole::Mirror(link.settings.id.clone());
+            self.writer = Some(link.ports.local.open_writer(&self.all, role).await?);
+        }
+        let unknown: Vec<LogId> = self.all.iter().filter(|log| !self.works.contains_key(log)).cloned().collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let loaded = load(link, &unknown).await.map_err(Failure::NotApplied)?;
+        let companions = loaded.iter().filter(|(log, work)| log.is_companion() && work.applied.count > 0);
         let tails: Vec<_> = companions.map(|(log, work)| (log.clone(), work.cursor, work.local_last)).collect();
         for (log, cursor, last) in tails {
-            if let Some(heartbeat) = newest_heartbeat(link.ports.local.as_ref(), &log, cursor, last).await? {
+            let newest = newest_heartbeat(link.ports.local.as_ref(), &log, cursor, last).await;
+            if let Some(heartbeat) = newest.map_err(Failure::NotApplied)? {
                 link.live.restore(&log, heartbeat);
             }
         }
-        self.writer = Some(writer);
-        Ok(true)
+        self.works.extend(loaded);
+        Ok(())
+    }
+
+    fn back_off(&mut self) {
+        let link = self.link;
+        let (first, most) = (link.settings.backoff_first, link.settings.backoff_most);
+        let pause = backoff::pause(first, most, self.attempts, &link.ports.entropy.draw());
+        self.attempts = self.attempts.saturating_add(1);
+        self.retry_at = link.ports.clock.now().after(pause);
     }
 
     fn adopt(&mut self, stored: &StoredState) {
@@ -142,10 +163,7 @@ impl<'a> Worker<'a> {
                     work.reader = None;
                     work.checked = false;
                 }
-                let (first, most) = (link.settings.backoff_first, link.settings.backoff_most);
-                let pause = backoff::pause(first, most, self.attempts, &link.ports.entropy.draw());
-                self.attempts = self.attempts.saturating_add(1);
-                self.retry_at = link.ports.clock.now().after(pause);
+                self.back_off();
                 Ok(false)
             }
             Missed::Contradicts(error) => {
@@ -225,7 +243,7 @@ impl<'a> Worker<'a> {
                 tracing::warn!(
                     target: telemetry::TARGET, link = %link.settings.id, %log, cause, "{}", telemetry::LOG_RESUMED
                 );
-                self.works.insert(log.clone(), LogWork::load(link, log).await?);
+                self.works.remove(log);
                 Ok(false)
             }
             Err(Trouble::Local(error)) => Err(error.at(log)),

@@ -27,6 +27,15 @@ pub(super) enum Trouble {
     Local(Error),
 }
 
+impl Trouble {
+    fn local(error: Error) -> Self {
+        match error.kind() {
+            ErrorKind::Conflict | ErrorKind::Retry => Self::Resume(error.to_string()),
+            _ => Self::Local(error),
+        }
+    }
+}
+
 /// What a turn did.
 #[derive(Debug)]
 pub(super) struct Turn {
@@ -105,10 +114,7 @@ async fn copy(
     let request = CopyBatch::new(log.clone(), work.applied, records).with_cursor(stored);
     let applied = writer.copy(request).await.map_err(|failure| match failure {
         Failure::InDoubt(doubt) => Trouble::Resume(doubt.to_string()),
-        Failure::NotApplied(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Retry) => {
-            Trouble::Resume(error.to_string())
-        }
-        Failure::NotApplied(error) => Trouble::Local(error),
+        Failure::NotApplied(error) => Trouble::local(error),
     })?;
     if applied.count != cursor.count {
         let sentence = format!("{log}: {} records after a batch that should have made {}", applied.count, cursor.count);
@@ -117,7 +123,7 @@ async fn copy(
     work.applied = applied;
     work.cursor = Some(cursor);
     if log.is_companion() {
-        work.local_last = link.ports.local.end(log).await.map_err(Trouble::Local)?.last;
+        work.local_last = link.ports.local.end(log).await.map_err(Trouble::local)?.last;
     }
     tracing::debug!(
         target: telemetry::TARGET, link = %link.settings.id, %log, records = copied, count = applied.count,

@@ -31,15 +31,6 @@ pub(super) struct LogWork {
     pub(super) mean_bytes: usize,
 }
 
-impl LogWork {
-    /// Reads where the mirror stands.
-    pub(super) async fn load(link: &StoreLink, log: &LogId) -> Result<Self, Error> {
-        let loaded = load_all(link, std::slice::from_ref(log)).await?;
-        let missing = || Error::corrupt("missing-end", format!("{log}: the local store did not answer its end"));
-        loaded.into_iter().next().map(|(_, work)| work).ok_or_else(missing)
-    }
-}
-
 /// Opens a reader after the last copied record: by the cursor, or, without one, by reading the
 /// source from its start past as many records as the mirror holds.
 pub(super) async fn open_after(
@@ -64,12 +55,14 @@ pub(super) async fn open_after(
     Ok(reader)
 }
 
-/// Reads where the mirror of every log stands.
-pub(super) async fn load_all(link: &StoreLink, logs: &[LogId]) -> Result<BTreeMap<LogId, LogWork>, Error> {
+/// Reads where the mirror of each of these logs stands.
+pub(super) async fn load(link: &StoreLink, logs: &[LogId]) -> Result<BTreeMap<LogId, LogWork>, Error> {
     let local = &link.ports.local;
     let ends = local.ends(logs).await?;
     let mut works = BTreeMap::new();
-    for (log, end) in ends.iter() {
+    for log in logs {
+        let missing = || Error::corrupt("missing-end", format!("{log}: the local store did not answer its end"));
+        let end = ends.get(log).ok_or_else(missing)?;
         let name = cursor_name(&link.settings.id, log)?;
         let stored = match end.prefix.count {
             0 => None,

@@ -1,4 +1,4 @@
-//! Clauses L1 to L9, and the defects that they find.
+//! Clauses L1 to L10, and the defects that they find.
 
 use dcp_core::testing::failing;
 use dcp_core::testing::mirror_link::clauses;
@@ -42,4 +42,5 @@ defects! {
     l7_finds_lag_by_the_clock_of_the_source SourceClock "L7"
     l8_finds_forgotten_terms ForgetsTerms "L8"
     l9_finds_foreign_origins ForeignOrigins "L9"
+    l10_finds_a_link_that_ends_with_its_store EndsWithItsStore "L10"
 }

@@ -48,6 +48,8 @@ pub(crate) enum Flaw {
     ForgetsTerms,
     /// Copies whatever it is asked for.
     ForeignOrigins,
+    /// Ends when its own store does not answer.
+    EndsWithItsStore,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -120,14 +122,13 @@ impl PlainLink {
                 self.store(&going).await.map_err(definite)?;
             }
         }
-        let mut writer = self.open().await?;
+        let mut writer = None;
         while !stop.is_cancelled() {
-            match self.round(writer.as_ref()).await {
-                Err(error) if error.kind() == ErrorKind::Fenced && self.flaw == Flaw::FencesBack => {
-                    writer = self.open().await?;
-                }
-                Err(error) if error.kind() != ErrorKind::Retry => return Err(error),
-                _ => {}
+            match self.round(&mut writer).await {
+                Err(error) if error.kind() == ErrorKind::Fenced && self.flaw == Flaw::FencesBack => writer = None,
+                Err(error) if error.kind() == ErrorKind::Retry && self.waits(&error) => {}
+                Err(error) => return Err(error),
+                Ok(()) => {}
             }
             tokio::select! {
                 biased;
@@ -143,7 +144,15 @@ impl PlainLink {
         self.parts.local.open_writer(&self.logs, role).await.map_err(definite)
     }
 
-    async fn round(&self, writer: &dyn EventWriter) -> Result<(), Error> {
+    fn waits(&self, error: &Error) -> bool {
+        self.flaw != Flaw::EndsWithItsStore || error.code() != "silent"
+    }
+
+    async fn round(&self, writer: &mut Option<Box<dyn EventWriter>>) -> Result<(), Error> {
+        let writer: &dyn EventWriter = match writer {
+            Some(writer) => &**writer,
+            None => &**writer.insert(self.open().await?),
+        };
         for log in &self.logs {
             loop {
                 let stored = self.stored().await?;

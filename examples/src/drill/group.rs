@@ -112,6 +112,12 @@ impl Group {
         Ok(())
     }
 
+    /// As [`Servers::ended_unplanned`].
+    #[must_use]
+    pub fn server_ended_unplanned(&self) -> Option<Error> {
+        self.servers.ended_unplanned()
+    }
+
     /// Starts a region, whose server runs, and leads every wire to it.
     ///
     /// # Errors

@@ -87,10 +87,12 @@ pub async fn tell(options: &DrillOptions, begun: Begun) -> Result<Begun, Error> 
             Ok(Begun { folder, record, orders })
         }
         Err(error) => {
+            let server = group.server_ended_unplanned();
             drop(group);
-            // The first failure of a child says more than what the story met because of it.
-            tasks.stop().await?;
-            Err(error)
+            // A server that is gone says more than a child that ended without it, and the first failure of a
+            // child more than what the story met because of it.
+            let stopped = tasks.stop().await;
+            Err(server.or(stopped.err()).unwrap_or(error))
         }
     }
 }

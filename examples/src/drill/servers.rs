@@ -46,6 +46,15 @@ struct Running {
     planned: Arc<AtomicBool>,
 }
 
+impl Running {
+    fn ended_unplanned(&self) -> Option<Error> {
+        let how = self.cluster.ended()?;
+        // Asked after the end was seen: a planned end is planned before it comes.
+        let planned = self.planned.load(Ordering::SeqCst);
+        (!planned).then(|| Error::stopped("server-ended", format!("{} ended unplanned: {how}", self.cluster)))
+    }
+}
+
 /// Where a region's network namespace meets the rest of the machine.
 #[derive(Debug, Clone)]
 pub struct Border {
@@ -192,7 +201,7 @@ impl Servers {
 
     /// From here on an unplanned end of a region's server stops the group.
     pub fn watch(&self, home: Home, tasks: &mut TaskGroup) {
-        let Some(Running { cluster, planned }) = self.clusters.get(&home).cloned() else { return };
+        let Some(running) = self.clusters.get(&home).cloned() else { return };
         let (stop, clock) = (tasks.stop_token(), SystemClock::new());
         tasks.spawn(format!("server of {}", home.region()), async move {
             loop {
@@ -201,17 +210,22 @@ impl Servers {
                     () = stop.cancelled() => return Ok(()),
                     () = clock.sleep(WATCHED_EVERY) => {}
                 }
-                if planned.load(Ordering::SeqCst) {
+                if running.planned.load(Ordering::SeqCst) {
                     return Ok(());
                 }
-                if let Some(how) = cluster.ended()
-                    && !planned.load(Ordering::SeqCst)
-                {
+                if let Some(error) = running.ended_unplanned() {
                     stop.cancel();
-                    return Err(Error::stopped("server-ended", format!("{cluster} ended unplanned: {how}")));
+                    return Err(error);
                 }
             }
         });
+    }
+
+    /// What a watcher of them says, asked now: a process may have ended because its server had, before
+    /// the watcher looked.
+    #[must_use]
+    pub fn ended_unplanned(&self) -> Option<Error> {
+        self.clusters.values().find_map(Running::ended_unplanned)
     }
 
     /// Kills a region's server (`SIGKILL`), planned, and waits until nothing of it is left.

@@ -90,7 +90,8 @@ pub enum CopyFault {
     Hangs,
 }
 
-/// The local store as the link sees it: counts the copies that landed, and one may go wrong.
+/// The local store as the link sees it: counts the copies that landed, one may go wrong, and for some
+/// calls it may not answer.
 #[derive(Debug)]
 pub struct FaultyLocal {
     inner: Arc<dyn EventStore>,
@@ -102,6 +103,8 @@ pub struct FaultyLocal {
 pub struct CopyPlan {
     landed: AtomicUsize,
     next: Mutex<Option<(usize, CopyFault)>>,
+    // Calls that are answered, then calls that are not.
+    silence: Mutex<(usize, usize)>,
 }
 
 impl CopyPlan {
@@ -127,6 +130,33 @@ impl CopyPlan {
         *self.next.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
+    /// Lets `answered` more calls of the store, of any kind, pass, and refuses the next `unanswered` with
+    /// `Retry`.
+    pub fn fall_silent(&self, answered: usize, unanswered: usize) {
+        *self.silence.lock().unwrap_or_else(PoisonError::into_inner) = (answered, unanswered);
+    }
+
+    /// Whether every call is answered again.
+    #[must_use]
+    pub fn is_silence_over(&self) -> bool {
+        self.silence.lock().unwrap_or_else(PoisonError::into_inner).1 == 0
+    }
+
+    fn answers(&self) -> Result<(), Error> {
+        let mut silence = self.silence.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *silence {
+            (_, 0) => Ok(()),
+            (0, unanswered) => {
+                *unanswered -= 1;
+                Err(Error::retry("silent", "the local store does not answer"))
+            }
+            (answered, _) => {
+                *answered -= 1;
+                Ok(())
+            }
+        }
+    }
+
     fn draw(&self) -> Option<CopyFault> {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         match next.take() {
@@ -146,39 +176,45 @@ impl FaultyLocal {
     pub fn new(inner: Arc<dyn EventStore>, plan: Arc<CopyPlan>) -> Self {
         Self { inner, plan }
     }
+
+    fn inner(&self) -> Result<&Arc<dyn EventStore>, Error> {
+        self.plan.answers()?;
+        Ok(&self.inner)
+    }
 }
 
 #[async_trait]
 impl EventSource for FaultyLocal {
     async fn identity(&self) -> Result<StoreIdentity, Error> {
-        self.inner.identity().await
+        self.inner()?.identity().await
     }
     async fn ends(&self, logs: &[LogId]) -> Result<Cut, Error> {
-        self.inner.ends(logs).await
+        self.inner()?.ends(logs).await
     }
     async fn logs(&self) -> Result<Vec<LogId>, Error> {
-        self.inner.logs().await
+        self.inner()?.logs().await
     }
     async fn fence(&self, log: &LogId) -> Result<Fence, Error> {
-        self.inner.fence(log).await
+        self.inner()?.fence(log).await
     }
     async fn prefix(&self, log: &LogId, count: u64) -> Result<Option<PrefixDigest>, Error> {
-        self.inner.prefix(log, count).await
+        self.inner()?.prefix(log, count).await
     }
     async fn sightings(&self, scope: &ScopeId, partition: u32, ids: &[EventId]) -> Result<Vec<Sighting>, Error> {
-        self.inner.sightings(scope, partition, ids).await
+        self.inner()?.sightings(scope, partition, ids).await
     }
     async fn cursor(&self, name: &CursorName) -> Result<Option<Bytes>, Error> {
-        self.inner.cursor(name).await
+        self.inner()?.cursor(name).await
     }
     async fn open_reader(&self, log: &LogId, from: ReadFrom) -> Result<Box<dyn EventReader>, Error> {
-        self.inner.open_reader(log, from).await
+        self.inner()?.open_reader(log, from).await
     }
 }
 
 #[async_trait]
 impl EventStore for FaultyLocal {
     async fn open_writer(&self, logs: &[LogId], role: WriterRole) -> Result<Box<dyn EventWriter>, Failure> {
+        self.plan.answers().map_err(Failure::NotApplied)?;
         let inner = self.inner.open_writer(logs, role).await?;
         Ok(Box::new(FaultyWriter { inner, plan: Arc::clone(&self.plan) }))
     }
@@ -200,6 +236,7 @@ impl EventWriter for FaultyWriter {
     }
 
     async fn copy(&self, batch: CopyBatch) -> Result<PrefixDigest, Failure> {
+        self.plan.answers().map_err(Failure::NotApplied)?;
         let fault = self.plan.draw();
         if fault == Some(CopyFault::RequestLost) {
             return Err(Failure::in_doubt("request-lost", "no answer to the copy"));
