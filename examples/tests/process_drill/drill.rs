@@ -18,6 +18,9 @@ const POLL: Duration = Duration::from_millis(10);
 // A drill on servers in a debug build takes two minutes on two busy cores; what takes this long hangs.
 const PATIENCE: Duration = Duration::from_secs(400);
 
+// Bytes of standard output that a failure shows.
+const SHOWN_OF_OUTPUT: usize = 2_000;
+
 static RUNNING: (Mutex<u32>, Condvar) = (Mutex::new(0), Condvar::new());
 
 /// The right to run one drill at a time.
@@ -67,7 +70,10 @@ impl Ended {
     /// Fails unless it ended with this status, without a panic.
     #[track_caller]
     pub(super) fn with(self, status: i32) -> Self {
-        assert_eq!(self.status, Some(status), "standard error:\n{}\nstandard output:\n{}", self.err, self.out);
+        // What it said last tells why; a dump is as long as its store.
+        let out = self.out.get(self.out.floor_char_boundary(self.out.len().saturating_sub(SHOWN_OF_OUTPUT))..);
+        let out = out.unwrap_or_default();
+        assert_eq!(self.status, Some(status), "the end of standard output:\n{out}\nstandard error:\n{}", self.err);
         assert!(!self.err.contains("panicked"), "{}", self.err);
         self
     }

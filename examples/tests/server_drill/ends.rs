@@ -23,6 +23,7 @@ fn within(time: Duration, mut shown: impl FnMut() -> bool) -> bool {
 pub(super) fn until(running: &mut Running, said: &str) {
     let shown = within(SHOWN, || running.said().contains(said) || running.has_ended());
     assert!(shown && running.said().contains(said), "{said:?} has not shown in:\n{}", running.said());
+    assert!(!running.has_ended(), "it has ended after {said:?}:\n{}", running.said());
 }
 
 /// The drill's children and theirs: regions, supervisors, servers.
@@ -70,7 +71,9 @@ pub(super) fn resumed(store: StoreKind) {
     // Nobody has to say again which store it is; while it runs, nobody else gets at it.
     let mut running = Running::start(drill.command(["--resume"]));
     until(&mut running, "goes dark");
-    drill.run(["dump", "--region", "eu-central-1"]).with(2).saying(&["in-use"]);
+    let look = drill.run(["dump", "--region", "eu-central-1"]);
+    assert!(!running.has_ended(), "it has ended while it was looked at:\n{}", running.said());
+    look.with(2).saying(&["in-use"]);
     until(&mut running, "has taken over");
     let second = family(running.id());
     assert!(server_of(&second, "eu-central-1").id > 0 && second.len() > first.len() / 2, "{second:?}");
