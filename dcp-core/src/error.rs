@@ -94,6 +94,12 @@ impl Error {
         InDoubt { code: self.code, message }
     }
 
+    /// An outcome that is unknown because of this.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn into_doubt(self) -> InDoubt {
+        InDoubt { code: self.code, message: self.message }
+    }
+
     /// The same error with the place put before the message.
     #[must_use]
     pub fn at(mut self, place: impl fmt::Display) -> Self {

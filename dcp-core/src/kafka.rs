@@ -90,6 +90,7 @@ pub mod batch;
 mod client;
 mod cluster;
 mod configs;
+pub mod exchange;
 mod fetch;
 mod groups;
 mod offsets;

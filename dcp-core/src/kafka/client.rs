@@ -25,6 +25,7 @@ pub(super) use effect::Effect;
 pub(super) use leaders::{LOOKS_MAX, PartitionRead, grouped};
 pub(super) use pool::Lane;
 pub(super) use together::together;
+pub(super) use versions::Versions;
 
 use super::settings::KafkaSettings;
 use super::topic::BrokerAddress;

@@ -1,21 +1,19 @@
 //! Records out.
 
 mod decide;
+mod message;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
-use kafka_protocol::messages::fetch_response::PartitionData;
-use kafka_protocol::messages::{BrokerId, FetchRequest as WireRequest, FetchResponse};
+use kafka_protocol::messages::{FetchRequest as WireRequest, FetchResponse};
 
-use super::client::{Call, KafkaClient, Lane, Shared, grouped, together};
+use super::client::{Call, KafkaClient, LOOKS_MAX, Lane, Shared, together};
 use super::refusal::Refusal;
 use super::topic::{BrokerAddress, TopicPartition};
-use super::wire::text;
 use crate::error::Error;
 use decide::{Next, next};
 
@@ -264,7 +262,7 @@ impl Shared {
                 let at = TopicPartition::new(Arc::clone(&name), data.partition_index);
                 if let Some(from) = left.get(&at) {
                     let known = self.leader_epoch(&at);
-                    found.push((at, next(from, read(data), known, call.failed())));
+                    found.push((at, next(from, message::answer(data), known, call.failed())));
                 }
             }
         }
@@ -272,26 +270,39 @@ impl Shared {
     }
 }
 
-fn unanswered() -> Error {
-    Error::corrupt("unreadable-answer", "a leader left a partition out of its answer")
+/// A leader's answer, for who asks once: in the order in which was asked.
+pub(super) fn once(request: &FetchRequest, answer: FetchResponse) -> Result<Vec<Fetched>, Error> {
+    Refusal::check(answer.error_code, None).map_err(|no| no.error("the fetch"))?;
+    let mut found = BTreeMap::new();
+    for topic in answer.responses {
+        let name: Arc<str> = (&**topic.topic).into();
+        for data in topic.partitions {
+            found.insert(TopicPartition::new(Arc::clone(&name), data.partition_index), message::answer(data));
+        }
+    }
+    let each = |from: &FetchFrom| {
+        let result = match found.remove(&from.partition).map(|answer| next(from, answer, None, LOOKS_MAX)) {
+            Some(Next::Done(result)) => result,
+            Some(Next::Again { why, .. }) => Err(why),
+            None => Err(unanswered().at(&from.partition)),
+        };
+        Fetched { partition: from.partition.clone(), result }
+    };
+    Ok(request.partitions.iter().map(each).collect())
 }
 
-fn read(data: PartitionData) -> decide::Answer {
-    let diverged = Some(data.diverging_epoch.end_offset).filter(|offset| *offset >= 0);
-    let aborted = data.aborted_transactions.unwrap_or_default().into_iter();
-    let aborted = aborted
-        .map(|aborted| AbortedTransaction { producer_id: *aborted.producer_id, first_offset: aborted.first_offset });
-    decide::Answer {
-        refusal: Refusal::check(data.error_code, None).err(),
-        diverged,
-        found: FetchedPartition {
-            records: data.records.unwrap_or_default(),
-            log_start: Some(data.log_start_offset).filter(|offset| *offset >= 0),
-            last_stable: data.last_stable_offset,
-            high_watermark: data.high_watermark,
-            aborted: aborted.collect(),
-        },
+/// What asks for all of it at once.
+pub(super) fn whole(request: &FetchRequest) -> Result<WireRequest, Error> {
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = request.partitions.iter().find(|from| !seen.insert(&from.partition)) {
+        return Err(Error::invalid("bad-request", format!("{} is asked for twice", twice.partition)));
     }
+    let items: Vec<_> = request.partitions.iter().map(|from| (&from.partition, from)).collect();
+    Ok(message::request(request, &items))
+}
+
+fn unanswered() -> Error {
+    Error::corrupt("unreadable-answer", "a leader left a partition out of its answer")
 }
 
 async fn ask(
@@ -303,29 +314,9 @@ async fn ask(
     partitions: &[&TopicPartition],
 ) -> Result<FetchResponse, Error> {
     let items: Vec<_> = partitions.iter().filter_map(|at| left.get(*at).map(|from| (*at, *from))).collect();
-    let share = request.max_bytes / i32::try_from(items.len()).unwrap_or(i32::MAX).max(1);
-    let partition = |at: &TopicPartition, from: &&FetchFrom| {
-        FetchPartition::default()
-            .with_partition(at.partition)
-            .with_current_leader_epoch(from.current_leader_epoch.unwrap_or(-1))
-            .with_fetch_offset(from.offset)
-            .with_last_fetched_epoch(from.last_fetched_epoch.unwrap_or(-1))
-            .with_log_start_offset(-1)
-            .with_partition_max_bytes(share.max(1))
-    };
-    let topics = grouped(&items, partition)
-        .into_iter()
-        .map(|(name, partitions)| FetchTopic::default().with_topic(text(&name).into()).with_partitions(partitions));
-    let wire = WireRequest::default()
-        .with_replica_id(BrokerId(-1))
-        .with_max_wait_ms(i32::try_from(request.max_wait.as_millis()).unwrap_or(i32::MAX))
-        .with_min_bytes(request.min_bytes)
-        .with_max_bytes(request.max_bytes)
-        .with_isolation_level(i8::from(request.isolation == Isolation::ReadCommitted))
-        .with_session_epoch(-1)
-        .with_topics(topics.collect());
     let connection = call.connect(leader, lane).await?;
-    let answer = call.ask(&connection, &wire).await.map_err(super::client::Fault::error)?;
+    let answer =
+        call.ask(&connection, &message::request(request, &items)).await.map_err(super::client::Fault::error)?;
     Refusal::check(answer.error_code, None).map_err(|no| no.error(leader))?;
     Ok(answer)
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
 
 use super::client::{Call, Fault, KafkaClient, LOOKS_MAX, Lane, Shared, together};
@@ -35,6 +36,17 @@ impl Produce {
         self.transactional_id = Some(id.into());
         self
     }
+
+    /// # Errors
+    /// `Invalid` for what brokers must not see.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let mut seen = BTreeSet::new();
+        for (at, batch) in &self.batches {
+            let once = if seen.insert(at) { Ok(()) } else { Err("it is the second one") };
+            once.and_then(|()| batch.check(self.transactional_id.is_some())).map_err(|why| wrong(at, why))?;
+        }
+        Ok(())
+    }
 }
 
 /// A batch that was written.
@@ -66,15 +78,35 @@ impl KafkaClient {
     /// # Cancel safety
     /// What was not sent is not sent any more; what was sent may be written: as in doubt.
     pub async fn produce(&self, produce: Produce) -> Result<ProduceOutcomes, Failure> {
-        let transactional = produce.transactional_id.is_some();
-        let mut seen = BTreeSet::new();
-        for (at, batch) in &produce.batches {
-            let once = if seen.insert(at) { Ok(()) } else { Err("it is the second one") };
-            once.and_then(|()| batch.check(transactional)).map_err(|why| Failure::NotApplied(wrong(at, why)))?;
-        }
+        produce.check().map_err(Failure::NotApplied)?;
         let call = self.shared.call("writing records");
         Ok(self.shared.produce(call, produce).await)
     }
+}
+
+fn written(found: &PartitionProduceResponse) -> Produced {
+    let log_start = Some(found.log_start_offset).filter(|offset| *offset >= 0);
+    Produced { base_offset: found.base_offset, log_start }
+}
+
+/// A leader's answer, for who asks once.
+pub(super) fn once(wanted: &[TopicPartition], answer: ProduceResponse) -> ProduceOutcomes {
+    let unanswered = || Error::corrupt("unreadable-answer", "the leader left the partition out of its answer");
+    let doubt = |at: &TopicPartition| (at.clone(), Err(Failure::InDoubt(unanswered().at(at).into_doubt())));
+    let mut outcomes: ProduceOutcomes = wanted.iter().map(doubt).collect();
+    for topic in answer.responses {
+        let name: Arc<str> = (&**topic.name).into();
+        for found in topic.partition_responses {
+            let at = TopicPartition::new(Arc::clone(&name), found.index);
+            let Some(outcome) = outcomes.get_mut(&at) else { continue };
+            *outcome = match Refusal::check(found.error_code, found.error_message.as_deref()) {
+                Ok(()) => Ok(written(&found)),
+                Err(no) if no.is_certain() => Err(Failure::NotApplied(no.error(&at))),
+                Err(no) => Err(Failure::InDoubt(no.error(&at).into_doubt())),
+            };
+        }
+    }
+    outcomes
 }
 
 struct Left {
@@ -162,9 +194,8 @@ impl Round {
                 let at = TopicPartition::new(Arc::clone(&name), found.index);
                 match Refusal::check(found.error_code, found.error_message.as_deref()) {
                     Ok(()) => {
-                        let log_start = Some(found.log_start_offset).filter(|offset| *offset >= 0);
                         if self.left.remove(&at).is_some() {
-                            self.done.insert(at, Ok(Produced { base_offset: found.base_offset, log_start }));
+                            self.done.insert(at, Ok(written(&found)));
                         }
                     }
                     Err(no) => self.refused(&at, no.error(&at), no.is_certain(), no.step(), call.failed()),

@@ -60,6 +60,6 @@ pub use obtain::{FAKE_CLOCK, NAMESPACES, Progress, SMALL_DISKS, is_obtained, lac
 pub use place::can_keep;
 pub use protoc::{PROTOC, protoc};
 pub use proxy::{Conditions, Direction, Proxy, Traffic};
-pub use server::Server;
+pub use server::{Server, with_clock_off_by};
 pub use shared::shared;
 pub use tls::Tls;

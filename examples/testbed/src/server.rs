@@ -20,6 +20,7 @@ use crate::proxy::Proxy;
 use crate::ready;
 
 pub(crate) use disk::Disk;
+pub use hurting::with_clock_off_by;
 pub(crate) use member::{Member, Place, tail};
 pub(crate) use supervised::Supervised;
 pub(crate) use wrapping::DIES_WITH_PARENT;

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use kafka_protocol::messages::ApiVersionsRequest;
-use kafka_protocol::protocol::StrBytes;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
@@ -15,9 +13,6 @@ use crate::error::{Error, ErrorKind};
 use crate::kafka::settings::KafkaSettings;
 use crate::kafka::topic::BrokerAddress;
 use crate::kafka::wire::{Spoken, correlation_of, decode, encode};
-
-/// What a broker shows in its metrics.
-const SOFTWARE: &str = "dcp-core";
 
 /// Opens a connection until `until`.
 pub(super) async fn dial(
@@ -94,10 +89,7 @@ impl<'a> Dialogue<'a> {
     }
 
     async fn versions(&mut self) -> Result<Versions, Error> {
-        let request = ApiVersionsRequest::default()
-            .with_client_software_name(StrBytes::from_static_str(SOFTWARE))
-            .with_client_software_version(StrBytes::from_static_str(env!("CARGO_PKG_VERSION")));
-        let answer = self.ask(&request).await.map_err(|error| match error.kind() {
+        let answer = self.ask(&Versions::request()).await.map_err(|error| match error.kind() {
             ErrorKind::Corrupt => {
                 let text = format!("what answers there is no Kafka listener, or one with encryption ({error})");
                 Error::refused("not-kafka", text)

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use kafka_protocol::messages::ApiVersionsResponse;
+use kafka_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
+use kafka_protocol::protocol::StrBytes;
 
 use crate::error::Error;
 use crate::kafka::refusal::Refusal;
 use crate::kafka::wire::Api;
 
+/// What a broker shows in its metrics.
+const SOFTWARE: &str = "dcp-core";
 const TRANSACTIONS: &str = "transaction.version";
 
 /// Ranges of versions by the number of the request, and the cluster's features.
@@ -18,6 +21,13 @@ pub(crate) struct Versions {
 }
 
 impl Versions {
+    /// What asks a broker for them.
+    pub(crate) fn request() -> ApiVersionsRequest {
+        ApiVersionsRequest::default()
+            .with_client_software_name(StrBytes::from_static_str(SOFTWARE))
+            .with_client_software_version(StrBytes::from_static_str(env!("CARGO_PKG_VERSION")))
+    }
+
     pub(crate) fn of(answer: &ApiVersionsResponse) -> Result<Self, Error> {
         Refusal::check(answer.error_code, None).map_err(|refusal| refusal.error("asking for versions"))?;
         let ranges = answer.api_keys.iter().map(|api| (api.api_key, (api.min_version, api.max_version)));

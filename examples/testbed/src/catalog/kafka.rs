@@ -31,7 +31,7 @@ pub(super) const KAFKA: Recipe = Recipe {
     not_in_data: ",\\%#?$",
     tools: &[JAVA],
     // `front` is where clients of the listener `proxied` are sent: a proxy has to stand there.
-    ports: &["plain", "scram", "tls", "proxied", "front", "controller"],
+    ports: &["plain", "scram", "tls", "password_tls", "proxied", "front", "controller"],
     by_member: &[
         ("roles", "broker,controller", "broker"),
         ("controller_listener", ",CONTROLLER://{host}:{port:controller}", ""),

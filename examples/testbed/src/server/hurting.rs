@@ -68,17 +68,27 @@ impl Server {
         let mut off = self.member.clock_off.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *off = match seconds {
             0 => Vec::new(),
-            _ => vec![
-                "env".to_owned(),
-                format!("LD_PRELOAD={}", library()?.display()),
-                format!("FAKETIME={seconds:+}s"),
-                "FAKETIME_DONT_FAKE_MONOTONIC=1".to_owned(),
-                // Shared memory would be left behind by a killed server.
-                "FAKETIME_DISABLE_SHM=1".to_owned(),
-            ],
+            _ => with_clock_off_by(seconds)?,
         };
         Ok(())
     }
+}
+
+/// What stands before a command whose wall clock is to be off by so many seconds; what counts time without a date
+/// goes on rightly. For a server that cannot be told another time, its clients can be. A [`crate::harness::Case`]
+/// needs [`crate::FAKE_CLOCK`] for it.
+///
+/// # Errors
+/// [`Error::Missing`] without libfaketime.
+pub fn with_clock_off_by(seconds: i64) -> Result<Vec<String>, Error> {
+    Ok(vec![
+        "env".to_owned(),
+        format!("LD_PRELOAD={}", library()?.display()),
+        format!("FAKETIME={seconds:+}s"),
+        "FAKETIME_DONT_FAKE_MONOTONIC=1".to_owned(),
+        // Shared memory would be left behind by a killed process.
+        "FAKETIME_DISABLE_SHM=1".to_owned(),
+    ])
 }
 
 fn library() -> Result<PathBuf, Error> {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod admin;
+mod blocking;
 mod broker;
 mod calls;
 mod cuts;
@@ -21,7 +22,9 @@ fn main() -> ExitCode {
         Case { name: "calls::of_topics_and_offsets", needs: NEEDS, run: &calls::topics_and_offsets },
         Case { name: "calls::of_producers_and_readers", needs: NEEDS, run: &calls::producers_and_readers },
         Case { name: "calls::of_transactions", needs: NEEDS, run: &calls::transactions },
+        Case { name: "calls::of_a_blocking_loop", needs: NEEDS, run: &blocking::reads_and_writes },
         Case { name: "security::of_passwords", needs: NEEDS, run: &security::passwords },
+        Case { name: "security::of_plain_passwords", needs: NEEDS, run: &security::plain_passwords },
         Case { name: "security::of_permissions", needs: NEEDS, run: &security::permissions },
         Case { name: "security::of_certificates", needs: NEEDS, run: &security::certificates },
         Case { name: "admin::of_settings_and_partitions", needs: NEEDS, run: &admin::settings_and_partitions },

@@ -32,6 +32,36 @@ pub(crate) fn passwords() {
     });
 }
 
+/// As they are, within the encryption that the listener asks for: outside of it they are not sent anywhere but to
+/// this machine.
+pub(crate) fn plain_passwords() {
+    let bed = Bed::start(&Wanted::one("kafka"), &|line| eprintln!("testbed: {line}")).unwrap();
+    let (server, tls) = (bed.server("kafka-a").unwrap(), bed.tls());
+    let address = server.address("password_tls").unwrap().to_string();
+    let ask = |security: Security| -> Result<String, Error> {
+        let settings = KafkaSettings::new([&*address]).with_security(security);
+        block_on(async { client(settings).cluster().await.map(|cluster| cluster.id) })
+    };
+    let encrypted = || Security::default().with_tls(Trust::in_authorities(&read(&tls.authority())).unwrap());
+    let of = |user, password| Sasl::new(Mechanism::Plain, user, password);
+    for (user, password) in [("admin", "admin-secret"), ("alice", "alice-secret")] {
+        assert!(!ask(encrypted().with_sasl(of(user, password))).unwrap().is_empty());
+    }
+    for (user, password) in [("admin", "wrong"), ("nobody", "admin-secret"), ("admin", "")] {
+        let error = ask(encrypted().with_sasl(of(user, password))).unwrap_err();
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Refused, "not-authenticated"), "{error}");
+    }
+    let scram = Sasl::new(Mechanism::ScramSha256, "admin", "admin-secret");
+    let error = ask(encrypted().with_sasl(scram)).unwrap_err();
+    assert_eq!((error.code(), error.message().contains("offers PLAIN")), ("mechanism-not-enabled", true), "{error}");
+    // To a listener that speaks TLS without it, and with a wrong authority.
+    let error = ask(Security::default().with_sasl(of("admin", "admin-secret"))).unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Refused, "not-kafka"), "{error}");
+    let strangers = Trust::in_authorities(&read(&tls.other_authority())).unwrap();
+    let error = ask(Security::default().with_tls(strangers).with_sasl(of("admin", "admin-secret"))).unwrap_err();
+    assert_eq!(error.code(), "tls-unknown-authority", "{error}");
+}
+
 pub(crate) fn permissions() {
     block_on(async {
         let alice = with_password(Mechanism::ScramSha256, "alice", "alice-secret");

@@ -36,7 +36,12 @@ pub(crate) fn block_on<T>(test: impl Future<Output = T>) -> T {
 
 /// A client of it.
 pub(crate) fn client() -> KafkaClient {
-    let settings = KafkaSettings::new([broker().address("plain").unwrap().to_string()])
+    client_of(&broker().address("plain").unwrap().to_string())
+}
+
+/// A client of the broker there.
+pub(crate) fn client_of(address: &str) -> KafkaClient {
+    let settings = KafkaSettings::new([address])
         .with_deadline(Duration::from_secs(10))
         .with_request_deadline(Duration::from_secs(5));
     KafkaClient::new(settings, Arc::new(SystemClock::new()), entropy()).unwrap()
@@ -82,12 +87,17 @@ pub(crate) async fn make_topic(name: &str, partitions: i32) {
     let topic = NewTopic::new(name, partitions, 1)
         .with_config("retention.ms", "-1")
         .with_config("max.message.bytes", "2097152");
-    let client = client();
+    Box::pin(create(&client(), topic)).await;
+}
+
+/// Creates a topic and waits until it can be written.
+pub(crate) async fn create(client: &KafkaClient, topic: NewTopic) {
+    let name = Arc::clone(&topic.name);
     let outcomes = client.create_topics(&[topic]).await.unwrap();
     assert!(outcomes.into_values().all(|outcome| outcome.is_ok()));
     // Shown to readers a moment later.
     loop {
-        let shown = client.topics(Some(&[name.into()])).await.unwrap();
+        let shown = client.topics(Some(&[Arc::clone(&name)])).await.unwrap();
         if shown.values().any(|topic| topic.partitions.iter().all(|partition| partition.leader.is_some())) {
             return;
         }
@@ -105,7 +115,13 @@ pub(crate) async fn open(namespace: &str) -> Result<Arc<KafkaEventStore>, Error>
 
 /// The same with other settings.
 pub(crate) async fn open_as(settings: KafkaEventSettings) -> Result<Arc<KafkaEventStore>, Error> {
-    let store = KafkaEventStore::open(client(), settings, entropy(), Arc::new(SystemClock::new())).await?;
+    open_at(client(), settings).await
+}
+
+/// The same at the broker of a client.
+pub(crate) async fn open_at(client: KafkaClient, settings: KafkaEventSettings) -> Result<Arc<KafkaEventStore>, Error> {
+    let opening = KafkaEventStore::open(client, settings, entropy(), Arc::new(SystemClock::new()));
+    let store = Box::pin(opening).await?;
     Ok(Arc::new(store))
 }
 

@@ -5,7 +5,9 @@
 
 mod adoption;
 mod broker;
+mod clocks;
 mod crashes;
+mod disk_full;
 mod hanging;
 mod reads;
 mod refusals;
@@ -22,6 +24,9 @@ use testbed::harness::{self, Case, Clauses};
 use broker::{NEEDS, OnBroker, TopicsOnBroker, block_on};
 
 fn main() -> ExitCode {
+    if let Some(ended) = clocks::other_time() {
+        return ended;
+    }
     let of_store = Clauses::new("kafka", event_store::clauses::<OnBroker>(), block_on);
     let of_admin = Clauses::new("kafka_topics", broker_admin::clauses::<TopicsOnBroker>(), block_on);
     let mut cases = of_store.cases(NEEDS);
@@ -52,5 +57,9 @@ fn main() -> ExitCode {
         ("crashes::what_was_answered_is_there_once", &crashes::twenty_times),
     ];
     cases.extend(more.map(|(name, run)| Case { name, needs: NEEDS, run }));
+    cases.extend([
+        Case { name: "clocks::far_off_lose_nothing", needs: clocks::NEEDS, run: &clocks::far_off },
+        Case { name: "disk_full::what_was_answered_is_there_once", needs: disk_full::NEEDS, run: &disk_full::room },
+    ]);
     harness::run(&cases)
 }
