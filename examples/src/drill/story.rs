@@ -37,6 +37,8 @@ pub struct Stage {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) printer: Printer,
     pub(super) resumed: bool,
+    /// Whether the first region went dark in this life of the drill, before the eyes of the survivor's plane.
+    pub(super) saw_darkness: bool,
 }
 
 impl Stage {
@@ -63,7 +65,7 @@ impl Stage {
             }
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        Ok(Self { folder, record, orders, group, tasks, clock, printer, resumed })
+        Ok(Self { folder, record, orders, group, tasks, clock, printer, resumed, saw_darkness: false })
     }
 
     /// Tells the story from the record's phase to its end.

@@ -71,8 +71,8 @@ impl Ended {
     #[track_caller]
     pub(super) fn with(self, status: i32) -> Self {
         // What it said last tells why; a dump is as long as its store.
-        let out = self.out.get(self.out.floor_char_boundary(self.out.len().saturating_sub(SHOWN_OF_OUTPUT))..);
-        let out = out.unwrap_or_default();
+        let from = (self.out.len().saturating_sub(SHOWN_OF_OUTPUT)..).find(|at| self.out.is_char_boundary(*at));
+        let out = &self.out[from.unwrap_or_default()..];
         assert_eq!(self.status, Some(status), "the end of standard output:\n{out}\nstandard error:\n{}", self.err);
         assert!(!self.err.contains("panicked"), "{}", self.err);
         self

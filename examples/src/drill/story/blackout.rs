@@ -16,9 +16,9 @@ use crate::region::{OrderRequest, RegionStatus};
 impl Stage {
     pub(super) async fn dark(&mut self) -> Result<Phase, Error> {
         let lost = Order::Blackout { lost: LOST.region_id() };
-        if self.resumed && !self.has_taken_over().await {
-            // A plane starts a blackout by itself only if it saw the lease renewed in its own life;
-            // after a restart an operator orders it.
+        if !self.saw_darkness && !self.has_taken_over().await {
+            // A plane starts a blackout by itself only if it saw the lease renewed in its own life; if everything
+            // was restarted in the dark, an operator orders it.
             let (_, control) = self.group.region(SURVIVOR)?;
             control.carry_out(OrderRequest::without_token(lost), &*self.clock).await?;
         }

@@ -34,6 +34,7 @@ impl Stage {
         // has happened is noted after it.
         self.enter(Phase::Dark)?;
         self.go_dark(dark).await?;
+        self.saw_darkness = true;
         self.folder.save(&self.record)?;
         self.printer.say(&format!(
             "{} goes dark ({}) with {} acknowledged lines, {} of them mirrored",
