@@ -1,5 +1,7 @@
 //! The pool of a store that makes its own.
 
+use std::time::Duration;
+
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
 use tokio_postgres::{Config, NoTls, config::SslMode};
 
@@ -9,11 +11,22 @@ use crate::error::Error;
 /// Connections of a store that makes its own pool.
 const CONNECTIONS: usize = 16;
 
+/// The kernel counts in whole seconds.
+const KEEPALIVE_MIN: Duration = Duration::from_secs(1);
+
 /// Connections as the settings say: encrypted if they name whom to trust, and then never otherwise.
 pub(super) fn pool(mut config: Config, settings: &PostgresEventSettings) -> Result<Pool, Error> {
     // Behind the caller's own, so that the store's count.
     let options = [config.get_options().unwrap_or_default(), &settings.session_options()].join(" ");
     config.options(options).connect_timeout(settings.deadline);
+    // An idle connection that is lost without a word is closed by the kernel after two deadlines and not found
+    // out by its next user. What the caller has set stays.
+    if config.get_keepalives_idle() == Config::new().get_keepalives_idle() {
+        config.keepalives_idle(settings.deadline.max(KEEPALIVE_MIN));
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(settings.deadline.max(KEEPALIVE_MIN));
+    }
     if config.get_application_name().is_none() {
         config.application_name(format!("event store of {}", settings.region));
     }

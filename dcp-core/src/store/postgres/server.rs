@@ -71,7 +71,7 @@ impl Server {
     /// Runs reads on one connection within the deadline.
     pub(super) async fn read<T>(&self, work: impl AsyncFnOnce(&Session) -> Result<T, Error>) -> Result<T, Error> {
         let session = within(self.deadline, self.session()).await.ok_or_else(|| late(self.deadline))??;
-        let done = within(self.deadline, work(&session)).await.unwrap_or_else(|| Err(late(self.deadline)))?;
+        let done = within(self.deadline, work(&session)).await.unwrap_or_else(|| Err(self.silent()))?;
         session.give_back();
         Ok(done)
     }
@@ -100,14 +100,28 @@ impl Server {
                 return Err(held_up(failure, holder));
             }
             None if session.committing.load(Ordering::SeqCst) => {
+                self.forget_idle();
                 let message = format!("no answer to the commit within {:?}; send it again", self.deadline);
                 return Err(Failure::in_doubt("commit-unanswered", message));
             }
             // The commit was never sent, and cannot be any more: the connection is closed.
-            None => return Err(held_up(Failure::NotApplied(late(self.deadline)), holder)),
+            None if holder.is_some() => return Err(held_up(Failure::NotApplied(late(self.deadline)), holder)),
+            None => return Err(Failure::NotApplied(self.silent())),
         };
         session.give_back();
         Ok(done)
+    }
+
+    fn silent(&self) -> Error {
+        self.forget_idle();
+        late(self.deadline)
+    }
+
+    // Whatever made one connection fall silent has mostly done the same to those that are idle, and each of them
+    // would cost its next user a deadline.
+    fn forget_idle(&self) {
+        let forgotten = self.pool.retain(|_, _| false).removed.len();
+        tracing::debug!(forgotten, "a connection fell silent; idle ones are not trusted any more");
     }
 
     // A connection that is used for the first time is asked who serves it and what it has.

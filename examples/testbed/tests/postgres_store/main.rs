@@ -37,6 +37,11 @@ fn main() -> ExitCode {
         Case { name: "migrations::are_made_once_by_many_at_once", needs: NEEDS, run: &migrations::all },
         Case { name: "locks::a_held_row_is_named_with_its_holder", needs: NEEDS, run: &locks::named },
         Case { name: "turns::of_two_processes_know_no_stale_tail", needs: NEEDS, run: &turns::taken },
+        Case {
+            name: "silence::of_all_connections_costs_one_deadline",
+            needs: NEEDS,
+            run: &silence::of_all_connections,
+        },
         Case { name: "silence::of_a_half_open_connection_loses_nothing", needs: NEEDS, run: &silence::half_open },
         Case { name: "read_only::servers_are_refused_and_lose_nothing", needs: NEEDS, run: &read_only::all },
         Case { name: "history::that_went_back_is_neither_read_nor_continued", needs: NEEDS, run: &history::back },

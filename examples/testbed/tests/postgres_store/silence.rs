@@ -16,6 +16,46 @@ pub(crate) fn half_open() {
     block_on(run());
 }
 
+pub(crate) fn of_all_connections() {
+    block_on(fall_silent());
+}
+
+/// Every connection that there is falls silent, and new ones are made elsewhere: as after a failover, or a firewall
+/// that forgot them. The first who asks waits for a deadline, and nobody after it.
+async fn fall_silent() {
+    let schema = fresh_schema();
+    let ways = [server().proxy(11).unwrap(), server().proxy(12).unwrap()];
+    let mut config = Config::new();
+    config.user("postgres").dbname("postgres");
+    for way in &ways {
+        config.host(way.address().ip().to_string()).port(way.address().port());
+    }
+    let settings = PostgresEventSettings::new(west()).with_schema(&schema).with_deadline(Duration::from_millis(800));
+    let store = open_as(config, settings).await.unwrap();
+    let writer = owner(&store, 1).await.unwrap();
+    writer.append(batch(0, 0)).await.unwrap();
+    let zero = log(0);
+    let look = || store.open_reader(&zero, ReadFrom::Start);
+    for (round, way) in (1..).zip(&ways) {
+        let (first, second, third, fourth) = tokio::join!(look(), look(), look(), look());
+        assert!([first, second, third, fourth].iter().all(Result::is_ok));
+        assert!(way.traffic().connections >= 3, "{:?}", way.traffic());
+        Direction::BOTH.into_iter().for_each(|direction| way.set(direction, Conditions::stalled()));
+        way.refuse(true);
+        if round == 1 {
+            assert_eq!(look().await.map(drop).unwrap_err().code(), "no-answer");
+        } else {
+            // The other way is there again; who writes finds it as well.
+            ways[0].heal();
+            let failure = writer.append(batch(0, round)).await.unwrap_err();
+            assert!(["no-answer", "commit-unanswered"].contains(&failure.code()), "{failure}");
+        }
+        look().await.unwrap();
+        writer.append(batch(0, round)).await.unwrap();
+    }
+    assert_holds(&open(&schema).await.unwrap(), 0..3).await;
+}
+
 // What earlier rounds have left is on its way for a moment: connections that are closed, bytes that were held back.
 async fn settle(proxy: &Proxy) {
     loop {

@@ -22,6 +22,8 @@ enum What {
     Tests(Command),
     /// A command that is one test: it passes or it fails.
     One(Command),
+    /// Tests that are listed and not run, for this reason.
+    LeftOut(Command, &'static str),
     /// Nothing, for this reason.
     Skip(&'static str),
 }
@@ -53,11 +55,13 @@ pub(crate) fn stages(options: &Options) -> Vec<Stage> {
     let workspace_tests = cargo_test(&["--workspace", "--", "--skip", "process_drill::", "--skip", "server_drill::"]);
     // The workspace and not the package alone: other features would build everything anew.
     let both = ["--test", "process_drill", "--test", "server_drill"];
-    let mut drills = cargo_test(&[&["--workspace"], &both[..], &["--", "--show-output"]].concat());
+    let of_drills = |how: &str| cargo_test(&[&["--workspace"], &both[..], &["--", how]].concat());
+    let mut drills = of_drills("--show-output");
     if options.full {
         drills.env("DRILL_MATRIX", "full");
     }
-    let drills = if options.quick { What::Skip("left out by --quick") } else { What::Tests(drills) };
+    let left_out = || What::LeftOut(of_drills("--list"), "left out by --quick");
+    let drills = if options.quick { left_out() } else { What::Tests(drills) };
     vec![
         Stage { name: "crates and documentation", what: What::Tests(workspace_tests) },
         Stage { name: "drill by process", what: drills },
@@ -83,10 +87,14 @@ pub(crate) fn run(stage: Stage) -> Ended {
         What::Skip(reason) => tally.skipped.push((stage.name.to_owned(), reason.to_owned())),
         What::Tests(command) => {
             let ended = stream(command, |line| read(line).into_iter().for_each(|line| tally.add(line)));
-            let (before, status) = (tally.failed, ended.map(|status| status.success()));
-            if before == 0 && !matches!(status, Ok(true)) {
-                tally.broke(format!("{}: {status:?}; no test says why", stage.name));
-            }
+            must_have_passed(stage.name, ended, &mut tally);
+        }
+        What::LeftOut(command, reason) => {
+            let ended = stream(command, |line| {
+                let listed = line.strip_suffix(": test");
+                tally.skipped.extend(listed.map(|test| (test.to_owned(), reason.to_owned())));
+            });
+            must_have_passed(stage.name, ended, &mut tally);
         }
         What::One(command) => match stream(command, |_| {}) {
             Ok(status) if status.success() => tally.passed += 1,
@@ -94,6 +102,14 @@ pub(crate) fn run(stage: Stage) -> Ended {
         },
     }
     Ended { name: stage.name, tally, took: watch.took() }
+}
+
+// What did not end well although no test failed, as code that does not compile, is a failure too.
+fn must_have_passed(stage: &str, ended: io::Result<ExitStatus>, tally: &mut Tally) {
+    let status = ended.map(|status| status.success());
+    if tally.failed == 0 && !matches!(status, Ok(true)) {
+        tally.broke(format!("{stage}: {status:?}; no test says why"));
+    }
 }
 
 // Both outputs come through one pipe, so that they stay in order.
