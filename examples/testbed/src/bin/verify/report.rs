@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::conformance::Clauses;
+use crate::conformance::{Clauses, Row};
 use crate::stage::Ended;
 
 /// Sums over all stages.
@@ -37,8 +37,9 @@ pub(crate) fn print(stages: &[Ended]) -> Totals {
         println!("{name:<28}{tests:>8}");
     }
     println!("\n{:<16}{:<56}{:>8}", "contract", "implementation", "clauses");
-    for (contract, of, shown, all) in clauses.rows() {
-        println!("{contract:<16}{of:<56}{:>8}", format!("{shown}/{all}"));
+    for Row { contract, of, passed, all, without } in clauses.rows() {
+        let without = if without.is_empty() { String::new() } else { format!("  without {}", without.join(", ")) };
+        println!("{contract:<16}{of:<56}{:>8}{without}", format!("{passed}/{all}"));
     }
     list("notes", stages.iter().flat_map(|stage| stage.tally.notes.iter().cloned()));
     list("failed", stages.iter().flat_map(|stage| stage.tally.failures.iter().cloned()));
