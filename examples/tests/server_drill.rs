@@ -40,6 +40,7 @@ const TESTS: &[(&str, Test)] = &[
     ("cut_off_with_its_server_and_checked_independently", (false, dark::cut)),
     ("lost_to_the_network_with_its_server_and_checked_independently", (true, dark::network)),
     ("a_server_that_ends_by_itself_and_a_kill_of_everything_lose_nothing", (false, ends::resumed)),
+    ("killed_whole_while_a_region_is_lost_to_the_network_goes_on", (true, ends::resumed_in_the_dark)),
     ("without_the_tools_says_what_is_missing", (false, ends::tools_missing)),
     ("finds_a_region_that_starts_open", (false, planted::starts_open)),
     ("finds_that_the_lease_is_not_checked_again", (false, planted::no_second_lease_check)),

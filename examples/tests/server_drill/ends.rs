@@ -93,6 +93,29 @@ pub(super) fn resumed(store: StoreKind) {
     drill.run(["--verify"]).with(0);
 }
 
+/// Everything is killed while a region is lost to the network: it is not started before the survivor has taken over,
+/// which an operator orders, since the survivor's plane has seen no renewal in its new life.
+pub(super) fn resumed_in_the_dark(store: StoreKind) {
+    let drill = Drill::new();
+    let mut running = Running::start(drill.command(Drill::fresh(&["--store", store.name(), "--dark", "network"])));
+    until(&mut running, "goes dark");
+    let first = family(running.id());
+    kill(running.id());
+    assert_eq!(running.end().status, None, "it has ended before the kill");
+    all_gone(&first);
+    let died = Evidence::of(&drill.out());
+
+    let mut running = Running::start(drill.command(["--resume"]));
+    until(&mut running, "has taken over");
+    assert!(!running.said().contains("of eu-west-2 serves"), "{}", running.said());
+    running.end().with(0).saying(&["of eu-west-2 serves after", "eu-west-2 is awake"]);
+    let ended = Evidence::of(&drill.out());
+    died.lives_on_in(&ended);
+    ended.moved_there_and_back_once();
+    let verdict = has_passed(&drill.out());
+    assert!(verdict.faults.iter().any(|fault| fault.kind == "network" && fault.fired), "{:?}", verdict.faults);
+}
+
 pub(super) fn tools_missing(store: StoreKind) {
     let drill = Drill::new();
     let mut bare: Command = drill.command(Drill::fresh(&["--store", store.name()]));
