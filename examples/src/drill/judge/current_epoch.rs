@@ -28,9 +28,13 @@ pub(super) fn judge(from: &Gathered, derived: &Derived, fault: Option<&FaultFact
     checks.finding("F3", STATEMENT)
 }
 
-// One batch of a partition is in flight at a time, so that its log names it.
+// One batch of a partition is in flight at a time, so that its log names the one that was under way when the region
+// went dark. What was answered before that was late for another reason, as a slow machine.
 fn was_held(late: &LateAnswer, fault: Option<&FaultFact>) -> bool {
-    fault.is_some_and(|fault| fault.held.as_deref() == Some(&*late.log.to_string()) && late.sent_ns < fault.at_ns)
+    fault.is_some_and(|fault| {
+        let under_way = late.sent_ns < fault.at_ns && fault.at_ns < late.at_ns;
+        under_way && fault.held.as_deref() == Some(&*late.log.to_string())
+    })
 }
 
 fn wrong_time(from: &Gathered, derived: &Derived, ack: &AckRow) -> Option<String> {

@@ -151,6 +151,9 @@ fn f3_sees_a_late_acknowledgement_of_the_append_that_was_held() {
     // Another request, of which it is not known that it was held.
     assert!(with(late(WEST, after, LateKind::Acknowledged)).is_empty());
     assert!(with(late(CENTRAL, before, LateKind::Acknowledged)).is_empty());
+    // Late for another reason: it came before the fault, after which the held one was let go.
+    let answered_before = LateAnswer { at_ns: before, ..late(WEST, before - 1, LateKind::Acknowledged) };
+    assert!(with(answered_before).is_empty());
 }
 
 #[test]
